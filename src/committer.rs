@@ -1,0 +1,128 @@
+//! Brings commands to the store in as few commits as possible, each exactly once.
+//!
+//! - **Group commit.** Each user has a lane. The first command in it leads: it takes all commands that wait, decides
+//!   them one after the other on one account, and commits them together; those that come meanwhile form the next group.
+//! - **A cached account is a guess.** It saves the load before a commit, which compares the revision. A read, and every
+//!   refusal that writes nothing, is answered only from an account loaded for that group.
+//! - **A lost answer is looked up.** When the line breaks after a commit was sent, it may have been written, may be
+//!   written later, or never. The entries carry their commit's revision, so a look at the id of its first entry tells.
+//!   If it is not there the group is decided again, on the revision just loaded: should the lost commit arrive late,
+//!   one of the two finds another revision and writes nothing, and the same look settles which.
+
+mod group;
+mod lanes;
+
+use std::sync::Arc;
+
+use tokio::{sync::oneshot, time::Instant};
+
+use self::{
+    group::Group,
+    lanes::{Lanes, Waiting},
+};
+use crate::{
+    ledger::{Billed, Command, Outcome, Refused, Timestamp, UserId},
+    locale::Locale,
+    plans::Catalogue,
+    stage::Stage,
+    store::{ANSWER_WITHIN, IdempotencyKey, OnceRecord, Store, StoreError},
+};
+
+/// The clock and the dice.
+pub trait Surroundings: Send + Sync {
+    /// The instant.
+    fn now(&self) -> Timestamp;
+
+    /// 128 random bits.
+    fn random(&self) -> u128;
+}
+
+/// A command of a caller.
+#[derive(Clone)]
+pub struct Request {
+    /// What is asked.
+    pub command: Command,
+    /// The language of what is written.
+    pub locale: Locale,
+    /// How it is made idempotent, if it is.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// How a request is recognised, and what its answer is.
+#[derive(Clone)]
+pub struct Idempotency {
+    /// The caller's name for the request.
+    pub key: IdempotencyKey,
+    /// The SHA-256 of the request, in hexadecimal.
+    pub fingerprint: String,
+    /// The answer to a decision, which is remembered with it: status and body.
+    pub render: Arc<dyn Fn(&Decision) -> (u16, String) + Send + Sync>,
+}
+
+/// What the ledger decided.
+pub type Decision = Result<Outcome, Refused>;
+
+/// The answer to a request.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// It was decided now.
+    Decided {
+        /// How.
+        decision: Decision,
+        /// What billing this request brought about by coming first.
+        billed: Billed,
+    },
+    /// Its key was used before: this was the answer, or the answer to another request.
+    Replayed(OnceRecord),
+}
+
+/// The way of all commands to the store. One for each process.
+pub struct Committer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Arc<dyn Store>,
+    catalogue: &'static Catalogue,
+    stage: Stage,
+    surroundings: Arc<dyn Surroundings>,
+    lanes: Lanes,
+}
+
+impl Committer {
+    /// A committer to `store`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        catalogue: &'static Catalogue,
+        stage: Stage,
+        surroundings: Arc<dyn Surroundings>,
+    ) -> Self {
+        Self { shared: Arc::new(Shared { store, catalogue, stage, surroundings, lanes: Lanes::default() }) }
+    }
+
+    /// Decides `request` on the account of `user` and commits what comes of it, within 5 s.
+    ///
+    /// # Errors
+    /// [`StoreError`]. After [`StoreError::Unavailable`] with `sent` the change may have been made, or still be made,
+    /// once.
+    pub async fn execute(&self, user: &UserId, request: Request) -> Result<Reply, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let waiting = Waiting { request, deadline: Instant::now() + ANSWER_WITHIN, reply };
+        if self.shared.lanes.join(user, waiting) {
+            // A task of its own: a caller that goes away must not take the group with it.
+            tokio::spawn(lead(Arc::clone(&self.shared), user.clone()));
+        }
+        answer.await.unwrap_or_else(|_| Err(StoreError::Damaged("the committer stopped midway".to_owned())))
+    }
+}
+
+/// Commits group after group until the lane of `user` is empty.
+async fn lead(shared: Arc<Shared>, user: UserId) {
+    // Should a group panic, the lane is given up, so that the next command opens it anew.
+    let leaving = lanes::Leaving::new(&shared.lanes, &user);
+    while let Some(waiting) = shared.lanes.take(&user) {
+        Group::new(&shared, &user, waiting).commit().await;
+    }
+    leaving.done();
+}

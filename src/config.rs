@@ -1,0 +1,159 @@
+//! Every setting, read once from the environment, and in development from the `.env` files beside it (contract §7).
+
+mod env_files;
+
+use std::{collections::HashMap, path::Path, time::Duration};
+
+use crate::{
+    credentials::{Credentials, Holder, Scope},
+    locale::Locale,
+    stage::{Signs, Stage},
+};
+
+/// How long a billing sweep runs by default; the function's `maxDuration` in `vercel.json` is above it.
+const BILLING_SECONDS: u64 = 45;
+
+/// The settings of a process.
+pub struct Config {
+    /// Development or production.
+    pub stage: Stage,
+    /// `REDIS_URL`: where Redis is.
+    pub redis_url: Option<String>,
+    /// `JETON_PREFIX`: what all keys in Redis begin with.
+    pub prefix: String,
+    /// `JETON_LOCALE`: the language of those who ask for none.
+    pub locale: Locale,
+    /// `JETON_CORS_ORIGINS`: the origins whose pages may call.
+    pub cors_origins: Vec<String>,
+    /// `JETON_API_KEYS` and `CRON_SECRET`: who may call.
+    pub credentials: Credentials,
+    /// `JETON_BILLING_SECONDS`: how long one billing sweep runs at most.
+    pub billing_time: Duration,
+}
+
+/// A setting that cannot be used. It says which, why, and what one looks like; it never repeats the value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} {problem}; for example {setting}={example}")]
+pub struct InvalidSetting {
+    setting: &'static str,
+    problem: String,
+    example: &'static str,
+}
+
+/// Why the settings could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A setting that cannot be used.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    /// A `.env` file that cannot be read.
+    #[error("{0}")]
+    File(String),
+}
+
+/// The names and values that settings are read from.
+pub type Variables = HashMap<String, String>;
+
+impl Config {
+    /// The settings of this process: of a function, or of the local server.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the setting.
+    #[expect(clippy::disallowed_methods, reason = "this is the place that reads settings")]
+    pub fn from_environment(local_server: bool) -> Result<Self, ConfigError> {
+        Self::read(std::env::vars().collect(), Path::new("."), local_server)
+    }
+
+    /// The settings in `variables` and, in development, in the `.env` files in `folder`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the setting.
+    pub fn read(mut variables: Variables, folder: &Path, local_server: bool) -> Result<Self, ConfigError> {
+        variables.retain(|_, value| !value.trim().is_empty());
+        let sign = |name: &str| variables.get(name).map(String::as_str);
+        let stage = Stage::of(Signs {
+            vercel_env: sign("VERCEL_ENV"),
+            vercel_dev: sign("VERCEL_DEV"),
+            node_env: sign("NODE_ENV"),
+            local_server,
+        });
+        if stage == Stage::Development {
+            env_files::add(&mut variables, folder).map_err(ConfigError::File)?;
+        }
+        let value = |name: &str| variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+
+        let mut credentials = Credentials::default();
+        for key in list(value("JETON_API_KEYS")) {
+            let (secret, scope) = service_key(key)?;
+            credentials.add(secret, Holder::Service(scope));
+        }
+        if let Some(secret) = value("CRON_SECRET") {
+            credentials.add(secret, Holder::Cron);
+        }
+        Ok(Self {
+            stage,
+            redis_url: value("REDIS_URL").map(str::to_owned),
+            prefix: prefix(value("JETON_PREFIX"))?,
+            locale: locale(value("JETON_LOCALE"))?,
+            cors_origins: list(value("JETON_CORS_ORIGINS")).map(origin).collect::<Result<_, _>>()?,
+            credentials,
+            billing_time: billing_time(value("JETON_BILLING_SECONDS"))?,
+        })
+    }
+}
+
+fn list(value: Option<&str>) -> impl Iterator<Item = &str> {
+    value.into_iter().flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty())
+}
+
+fn invalid(setting: &'static str, problem: &str, example: &'static str) -> InvalidSetting {
+    InvalidSetting { setting, problem: problem.to_owned(), example }
+}
+
+fn service_key(key: &str) -> Result<(&str, Scope), InvalidSetting> {
+    let wrong = |problem| invalid("JETON_API_KEYS", problem, "web:spend:a-long-random-secret,ops:admin:another-secret");
+    let mut parts = key.splitn(3, ':');
+    let (Some(name), Some(scope), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(wrong("must list name:scope:secret, separated by commas"));
+    };
+    if name.is_empty() || secret.is_empty() {
+        return Err(wrong("has a key without a name or without a secret"));
+    }
+    let scope =
+        Scope::from_name(scope).ok_or_else(|| wrong("has a scope that is none of read, spend, credit, admin"))?;
+    Ok((secret, scope))
+}
+
+fn prefix(value: Option<&str>) -> Result<String, InvalidSetting> {
+    let prefix = value.unwrap_or("jeton");
+    // Braces would move the cluster slot, spaces are a slip of the keyboard.
+    if prefix.len() <= 64 && prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte)) {
+        Ok(prefix.to_owned())
+    } else {
+        Err(invalid("JETON_PREFIX", "must be at most 64 of A-Z a-z 0-9 . _ : -", "jeton-preview"))
+    }
+}
+
+fn locale(value: Option<&str>) -> Result<Locale, InvalidSetting> {
+    value.map_or(Ok(Locale::default()), |tag| {
+        Locale::from_tag(tag).ok_or_else(|| invalid("JETON_LOCALE", "must be fr or en", "fr"))
+    })
+}
+
+fn origin(origin: &str) -> Result<String, InvalidSetting> {
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    if host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ', '?', '#', '@'])) {
+        Ok(origin.to_ascii_lowercase())
+    } else {
+        let problem = "must list origins (scheme, host, port; no path, no *), separated by commas";
+        Err(invalid("JETON_CORS_ORIGINS", problem, "https://app.example,http://localhost:3001"))
+    }
+}
+
+fn billing_time(value: Option<&str>) -> Result<Duration, InvalidSetting> {
+    let seconds = value.map_or(Ok(BILLING_SECONDS), str::parse);
+    match seconds {
+        Ok(seconds @ 0..=3_600) => Ok(Duration::from_secs(seconds)),
+        Ok(_) | Err(_) => Err(invalid("JETON_BILLING_SECONDS", "must be a number of seconds from 0 to 3600", "45")),
+    }
+}

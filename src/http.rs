@@ -1,0 +1,35 @@
+//! HTTP: a request to a command, an outcome to a response. The same for the platform's functions and the local server.
+//!
+//! [`Function`] says what each function takes and who may call it; [`App::answer`] does what all have in common, in the
+//! order of refusals of contract §3; one module for each resource does the rest. [`serve`] is the adapter to the
+//! platform, [`local`] the local server.
+
+mod access;
+mod app;
+mod billing;
+mod call;
+mod change;
+mod cors;
+mod fields;
+mod function;
+mod generations;
+mod health;
+mod local;
+mod messages;
+mod platform;
+mod problem;
+mod query;
+mod reset;
+mod respond;
+mod stats;
+mod stream;
+mod tokens;
+mod transactions;
+
+pub use app::App;
+pub use function::Function;
+pub use local::LocalServer;
+pub use platform::serve;
+
+/// A response as the platform's runtime takes it.
+pub type Response = hyper::Response<vercel_runtime::ResponseBody>;

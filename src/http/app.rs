@@ -1,0 +1,223 @@
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures_util::FutureExt;
+use hyper::{
+    HeaderMap, Method, Request,
+    body::{Body, Bytes, Incoming},
+    header::{CONTENT_LANGUAGE, CONTENT_LENGTH, HeaderValue},
+};
+use serde_json::Map;
+use tokio::time::Instant;
+use vercel_runtime::ResponseBody;
+
+use super::{
+    Response, access, billing,
+    call::{Call, Trace, read_body},
+    cors,
+    function::Function,
+    generations, health,
+    problem::{Failure, Problem},
+    reset, respond, stats, tokens, transactions,
+};
+use crate::{
+    config::{Config, ConfigError},
+    log::{self, Level},
+    plans::Catalogue,
+    stats_service::StatsService,
+    store::{Store, StoreError, redis::RedisStore},
+    system::System,
+};
+
+/// What the functions share: settings and service. One for each process.
+pub struct App {
+    settings: Result<Settings, String>,
+    warned_open: AtomicBool,
+}
+
+struct Settings {
+    config: Config,
+    catalogue: &'static Catalogue,
+    service: Result<Arc<StatsService>, StoreError>,
+}
+
+impl App {
+    /// The app of a function: settings from the environment, data in Redis. A bad setting does not stop it: it is told
+    /// in the answer to each request, and in its log line.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let config = Config::from_environment(false);
+        let store = match &config {
+            Ok(config) => redis_store(config),
+            Err(error) => Err(StoreError::Misconfigured(error.to_string())),
+        };
+        Self::new(config, store)
+    }
+
+    /// The app with these settings over this store.
+    #[must_use]
+    pub fn new(config: Result<Config, ConfigError>, store: Result<Arc<dyn Store>, StoreError>) -> Self {
+        let settings = config.map_err(|error| error.to_string()).and_then(|config| {
+            let catalogue = Catalogue::built_in().map_err(|error| error.to_string())?;
+            let stage = config.stage;
+            let service = store.map(|store| Arc::new(StatsService::new(store, catalogue, stage, Arc::new(System))));
+            Ok(Settings { config, catalogue, service })
+        });
+        Self { settings, warned_open: AtomicBool::new(false) }
+    }
+
+    /// Answers a request to `function`, and gives its line to `log`. Never fails and never panics: whatever happens is
+    /// a response.
+    pub async fn answer(
+        &self,
+        function: Function,
+        request: Request<Incoming>,
+        log: impl Fn(Level, &str) + Send,
+    ) -> Response {
+        let begun = Instant::now();
+        let default_locale = self.settings.as_ref().map(|settings| settings.config.locale).unwrap_or_default();
+        let trace = Trace::new(request.headers(), default_locale);
+        let method = request.method().clone();
+        let headers = request.headers().clone();
+
+        let answering = AssertUnwindSafe(self.dispatch(function, request, &trace)).catch_unwind();
+        let answer = answering.await.unwrap_or_else(|panic| {
+            Err(Failure { problem: Problem::Internal, cause: Some(format!("panicked: {}", panic_text(&*panic))) })
+        });
+        let failure = answer.as_ref().err().cloned();
+        let mut response =
+            answer.unwrap_or_else(|failure| respond::problem(&failure.problem, &trace.request_id, trace.locale));
+        self.finish(function, &method, &headers, &trace, &mut response);
+
+        let warn_open = self.warns_open(function);
+        let line = Line { function, method: &method, trace: &trace, begun, failure: failure.as_ref(), warn_open };
+        let (level, line) = line.write(response.status().as_u16());
+        log(level, &line);
+        response
+    }
+
+    async fn dispatch(
+        &self,
+        function: Function,
+        request: Request<Incoming>,
+        trace: &Trace,
+    ) -> Result<Response, Failure> {
+        if request.method() == Method::OPTIONS {
+            return Ok(respond::options(function.allow()));
+        }
+        if !function.takes(request.method()) {
+            return Err(Problem::MethodNotAllowed { allow: function.allow() }.into());
+        }
+        let internal = |cause: &String| Failure { problem: Problem::Internal, cause: Some(cause.clone()) };
+        let Settings { config, catalogue, service } = self.settings.as_ref().map_err(internal)?;
+        let access = access::check(config, function, request.headers())?;
+        let uri = request.uri().clone();
+        let (headers, body) =
+            if function.changes() { read_body(request).await? } else { (request.into_parts().0.headers, Bytes::new()) };
+        let call = Call { config, service, catalogue, access, trace, headers: &headers, query: uri.query(), body };
+        match function {
+            Function::Billing => billing::get(&call).await,
+            Function::Generations => generations::post(&call).await,
+            Function::Health => health::get(&call).await,
+            Function::Reset => reset::post(&call).await,
+            Function::Stats => stats::get(&call).await,
+            Function::Tokens => tokens::post(&call).await,
+            Function::Transactions => transactions::get(&call).await,
+        }
+    }
+
+    /// What every response has.
+    fn finish(&self, function: Function, method: &Method, request: &HeaderMap, trace: &Trace, response: &mut Response) {
+        if method == Method::HEAD {
+            let length = response.body().size_hint().exact();
+            *response.body_mut() = ResponseBody::from(());
+            if let Some(length) = length {
+                response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
+        }
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(trace.locale.tag()));
+        if let Ok(id) = HeaderValue::from_str(&trace.request_id) {
+            headers.insert("x-request-id", id);
+        }
+        if let Ok(settings) = &self.settings {
+            cors::allow(&settings.config.cors_origins, function, request, headers);
+        }
+    }
+
+    /// Whether this is the first call that only came in because everything is open.
+    fn warns_open(&self, function: Function) -> bool {
+        let open = self.settings.as_ref().is_ok_and(|settings| access::is_open(&settings.config));
+        open && function != Function::Health && !self.warned_open.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// The store that the settings name.
+fn redis_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+    let Some(url) = &config.redis_url else {
+        return Err(StoreError::Misconfigured(
+            "REDIS_URL is not set: set it to the URL of your Redis, for example redis://localhost:6379, or pull it with \
+             `vercel env pull .env.development.local`"
+                .to_owned(),
+        ));
+    };
+    match RedisStore::new(url, &config.prefix) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(StoreError::Misconfigured(error.to_string())),
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a text")
+}
+
+/// The one log line of a request.
+struct Line<'a> {
+    function: Function,
+    method: &'a Method,
+    trace: &'a Trace,
+    begun: Instant,
+    failure: Option<&'a Failure>,
+    warn_open: bool,
+}
+
+impl Line<'_> {
+    fn write(&self, status: u16) -> (Level, String) {
+        let mut fields = Map::new();
+        fields.insert("requestId".into(), self.trace.request_id.as_str().into());
+        fields.insert("function".into(), self.function.name().into());
+        fields.insert("method".into(), self.method.as_str().into());
+        if let Some(user) = self.trace.user() {
+            fields.insert("user".into(), user.as_str().into());
+        }
+        fields.insert("status".into(), status.into());
+        let micros = u32::try_from(self.begun.elapsed().as_micros()).unwrap_or(u32::MAX);
+        fields.insert("durationMs".into(), (f64::from(micros) / 1_000.0).into());
+        fields.insert("redisMs".into(), self.trace.store_ms().into());
+        let mut level = Level::Info;
+        let mut message = "answered".to_owned();
+        if self.warn_open {
+            level = Level::Warning;
+            message = "JETON_API_KEYS is not set: every call is allowed, as this is development".to_owned();
+        }
+        if let Some(notes) = self.trace.notes() {
+            level = Level::Error;
+            fields.insert("failures".into(), notes.into());
+        }
+        if let Some(Failure { problem, cause }) = self.failure {
+            fields.insert("code".into(), problem.code().into());
+            level = if problem.status().is_server_error() { Level::Error } else { level };
+            problem.code().clone_into(&mut message);
+            if let Some(cause) = cause {
+                message.clone_from(cause);
+            }
+        }
+        (level, log::line(level, &message, fields))
+    }
+}

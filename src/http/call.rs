@@ -1,0 +1,156 @@
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{
+    HeaderMap, Request,
+    body::{Bytes, Incoming},
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
+use tokio::time::Instant;
+
+use super::{
+    access::Access,
+    problem::{BODY_MAX, Failure, Problem, Reason},
+};
+use crate::{
+    config::Config,
+    ledger::UserId,
+    locale::Locale,
+    plans::Catalogue,
+    stats_service::StatsService,
+    store::{IdempotencyKey, StoreError},
+    system,
+};
+
+/// What a request is about, for its log line: filled in as it becomes known.
+pub(super) struct Trace {
+    pub(super) request_id: String,
+    pub(super) locale: Locale,
+    user: OnceLock<UserId>,
+    store_micros: AtomicU64,
+    notes: OnceLock<Vec<String>>,
+}
+
+impl Trace {
+    pub(super) fn new(headers: &HeaderMap, default_locale: Locale) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        // The platform's own id, so that its log and ours agree.
+        let given = text("x-vercel-id").filter(|id| (1..=128).contains(&id.len()));
+        Self {
+            request_id: given.map_or_else(|| system::short_name(system::random()), str::to_owned),
+            locale: text("accept-language").and_then(Locale::from_accept_language).unwrap_or(default_locale),
+            user: OnceLock::new(),
+            store_micros: AtomicU64::new(0),
+            notes: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn user(&self) -> Option<&UserId> {
+        self.user.get()
+    }
+
+    /// How long this request waited for the store, in milliseconds.
+    pub(super) fn store_ms(&self) -> f64 {
+        let micros = u32::try_from(self.store_micros.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+        f64::from(micros) / 1_000.0
+    }
+
+    /// What the operator should know although the request succeeded.
+    pub(super) fn note(&self, notes: Vec<String>) {
+        if !notes.is_empty() {
+            // Called once for each request.
+            let _ = self.notes.set(notes);
+        }
+    }
+
+    pub(super) fn notes(&self) -> Option<&[String]> {
+        self.notes.get().map(Vec::as_slice)
+    }
+}
+
+/// A request that was let in.
+pub(super) struct Call<'a> {
+    pub(super) config: &'a Config,
+    pub(super) service: &'a Result<Arc<StatsService>, StoreError>,
+    pub(super) catalogue: &'static Catalogue,
+    pub(super) access: Access,
+    pub(super) trace: &'a Trace,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) query: Option<&'a str>,
+    pub(super) body: Bytes,
+}
+
+impl Call<'_> {
+    /// The service, if there is a store to serve from: asked for once the request is known to be right.
+    pub(super) fn service(&self) -> Result<&Arc<StatsService>, Failure> {
+        self.service.as_ref().map_err(|error| error.clone().into())
+    }
+
+    /// Whom the request is about. Only where everybody may call may it be left out.
+    pub(super) fn user(&self, given: Option<&str>) -> Result<UserId, Problem> {
+        let user = match (given, self.access) {
+            (Some(text), _) => UserId::new(text).ok_or_else(|| Problem::invalid_field("userId", Reason::NotAUserId))?,
+            (None, Access::Open) => self.catalogue.test_user().clone(),
+            (None, Access::Granted) => return Err(Problem::invalid_field("userId", Reason::Required)),
+        };
+        Ok(self.trace.user.get_or_init(|| user).clone())
+    }
+
+    /// The caller's name for the request, if it has one.
+    pub(super) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
+        let mut values = self.headers.get_all("idempotency-key").iter();
+        let refused = || Problem::invalid_field("Idempotency-Key", Reason::NotAKey);
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => {
+                let key = value.to_str().ok().and_then(IdempotencyKey::new);
+                key.map(Some).ok_or_else(refused)
+            }
+            (Some(_), Some(_)) => Err(refused()),
+        }
+    }
+
+    /// Waits for the service, and counts how long.
+    pub(super) async fn stored<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, Failure> {
+        let begun = Instant::now();
+        let answer = answer.await;
+        let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.trace.store_micros.fetch_add(micros, Ordering::Relaxed);
+        answer.map_err(Failure::from)
+    }
+}
+
+/// Reads the body of a change: at most 64 KiB, JSON.
+pub(super) async fn read_body(request: Request<Incoming>) -> Result<(HeaderMap, Bytes), Failure> {
+    let (parts, body) = request.into_parts();
+    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > BODY_MAX) {
+        return Err(Problem::BodyTooLarge.into());
+    }
+    let body = match Limited::new(body, BODY_MAX).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Err(Problem::BodyTooLarge.into()),
+        Err(error) => {
+            let problem = Problem::InvalidJson(Reason::NotJson);
+            return Err(Failure { problem, cause: Some(format!("the body broke off: {error}")) });
+        }
+    };
+    if !is_json(&parts.headers) {
+        return Err(Problem::UnsupportedMediaType.into());
+    }
+    Ok((parts.headers, body))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(Ok(content_type)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else { return false };
+    let mut parts = content_type.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    let charset = parts.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.eq_ignore_ascii_case("charset").then(|| value.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+    });
+    json && charset.unwrap_or(true) && !headers.contains_key(CONTENT_ENCODING)
+}

@@ -1,0 +1,108 @@
+use std::sync::Arc;
+
+use hyper::header::HeaderValue;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Response,
+    call::Call,
+    function::Function,
+    messages,
+    problem::{Failure, Problem, Reason},
+    respond,
+};
+use crate::{
+    committer::{Decision, Idempotency, Reply},
+    ledger::{Outcome, Stats, Transaction, UserId},
+    locale::Locale,
+    stats_service::Caller,
+    store::StoreError,
+};
+
+/// How a change is told to its caller.
+#[derive(Clone)]
+struct Telling {
+    function: Function,
+    request_id: String,
+    locale: Locale,
+}
+
+/// Answers a change: what `ask` brings about for the caller, or what it brought about when its key was used first.
+pub(super) async fn answer<F>(
+    call: &Call<'_>,
+    function: Function,
+    user: &UserId,
+    ask: impl FnOnce(Caller) -> F,
+) -> Result<Response, Failure>
+where
+    F: Future<Output = Result<Reply, StoreError>>,
+{
+    let telling = Telling { function, request_id: call.trace.request_id.clone(), locale: call.trace.locale };
+    let idempotency = match call.idempotency_key()? {
+        Some(key) => {
+            let telling = telling.clone();
+            let render = Arc::new(move |decision: &Decision| telling.render(decision));
+            Some(Idempotency { key, fingerprint: fingerprint(function, user, &call.body)?, render })
+        }
+        None => None,
+    };
+    let fingerprint = idempotency.as_ref().map(|idempotency| idempotency.fingerprint.clone());
+    match call.stored(ask(Caller { locale: call.trace.locale, idempotency })).await? {
+        Reply::Decided { decision, billed: _ } => {
+            let (status, body) = telling.render(&decision);
+            Ok(respond::decided(status, body))
+        }
+        Reply::Replayed(record) => {
+            if fingerprint.as_ref() != Some(&record.fingerprint) {
+                return Err(Problem::IdempotencyKeyReused.into());
+            }
+            let mut response = respond::decided(record.status, record.body);
+            response.headers_mut().insert(respond::IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+            Ok(response)
+        }
+    }
+}
+
+impl Telling {
+    /// Status and body of the answer: of the result of contract §2, or of a refusal.
+    fn render(&self, decision: &Decision) -> (u16, String) {
+        #[derive(Serialize)]
+        struct Success<'a> {
+            success: bool,
+            message: String,
+            stats: &'a Stats,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            transaction: Option<&'a Transaction>,
+        }
+        match decision {
+            Ok(outcome) => {
+                let Outcome { transaction, stats } = outcome;
+                let message = match self.function {
+                    Function::Reset => messages::of_reset(outcome, self.locale),
+                    Function::Billing
+                    | Function::Generations
+                    | Function::Health
+                    | Function::Stats
+                    | Function::Tokens
+                    | Function::Transactions => messages::of_outcome(outcome, self.locale),
+                };
+                let success = Success { success: true, message, stats, transaction: transaction.as_ref() };
+                // Every field has a JSON form.
+                (200, serde_json::to_string(&success).unwrap_or_default())
+            }
+            Err(refused) => {
+                let problem = Problem::from(refused.clone());
+                (problem.status().as_u16(), problem.body(&self.request_id, self.locale))
+            }
+        }
+    }
+}
+
+/// What makes two requests the same: function, user, and the same JSON, however it is spaced or ordered.
+fn fingerprint(function: Function, user: &UserId, body: &[u8]) -> Result<String, Problem> {
+    let body: Value = serde_json::from_slice(body).map_err(|_| Problem::InvalidJson(Reason::NotJson))?;
+    let digest = Sha256::digest(format!("{}\n{user}\n{body}", function.name()));
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,117 @@
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{
+    problem::{Problem, Reason},
+    query::whole,
+};
+use crate::ledger::{AMOUNT_MAX, Amount};
+
+/// The longest description, in characters.
+const DESCRIPTION_MAX: usize = 500;
+/// The largest metadata, in bytes of JSON (contract §5).
+const METADATA_BYTES_MAX: usize = 2 * 1024;
+
+/// The fields of a JSON body, taken one by one; what is left at the end is unknown. Values are kept as they were
+/// written, so that a number is judged by its digits.
+pub(super) struct Fields<'a> {
+    fields: Vec<(String, &'a RawValue)>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, Problem> {
+        let text = str::from_utf8(body).map_err(|_| Problem::InvalidJson(Reason::NotJson))?;
+        let value: &RawValue = serde_json::from_str(text).map_err(|_| Problem::InvalidJson(Reason::NotJson))?;
+        if !value.get().starts_with('{') {
+            return Err(Problem::InvalidJson(Reason::NotAnObject));
+        }
+        let Pairs(fields) = serde_json::from_str(value.get()).map_err(|_| Problem::InvalidJson(Reason::NotJson))?;
+        for (index, (name, _)) in fields.iter().enumerate() {
+            if fields.iter().take(index).any(|(earlier, _)| earlier == name) {
+                return Err(Problem::invalid_field(name.clone(), Reason::Repeated));
+            }
+        }
+        Ok(Self { fields })
+    }
+
+    fn take(&mut self, name: &str) -> Option<&'a str> {
+        let place = self.fields.iter().position(|(field, _)| field == name)?;
+        Some(self.fields.swap_remove(place).1.get())
+    }
+
+    /// Takes a text, whatever it says; one that is not text is refused as `reason` says.
+    pub(super) fn take_text(&mut self, name: &'static str, reason: &Reason) -> Result<Option<String>, Problem> {
+        let Some(raw) = self.take(name) else { return Ok(None) };
+        serde_json::from_str(raw).map(Some).map_err(|_| Problem::invalid_field(name, reason.clone()))
+    }
+
+    /// Takes an amount of tokens.
+    pub(super) fn take_amount(&mut self, name: &'static str) -> Result<Option<Amount>, Problem> {
+        let Some(raw) = self.take(name) else { return Ok(None) };
+        match whole(raw).and_then(Amount::new) {
+            Some(amount) => Ok(Some(amount)),
+            None => Err(Problem::invalid_field(name, Reason::NotWhole { max: AMOUNT_MAX })),
+        }
+    }
+
+    /// Takes a description.
+    pub(super) fn take_description(&mut self) -> Result<Option<String>, Problem> {
+        let reason = Reason::NotText { max: DESCRIPTION_MAX };
+        let text = self.take_text("description", &reason)?;
+        match &text {
+            Some(text) if !(1..=DESCRIPTION_MAX).contains(&text.chars().count()) => {
+                Err(Problem::invalid_field("description", reason))
+            }
+            Some(_) | None => Ok(text),
+        }
+    }
+
+    /// Takes the caller's own data.
+    pub(super) fn take_metadata(&mut self) -> Result<Option<Map<String, Value>>, Problem> {
+        let Some(raw) = self.take("metadata") else { return Ok(None) };
+        let refused = || Problem::invalid_field("metadata", Reason::NotMetadata { bytes_max: METADATA_BYTES_MAX });
+        let metadata: Map<String, Value> = serde_json::from_str(raw).map_err(|_| refused())?;
+        let written = serde_json::to_string(&metadata).map_err(|_| refused())?;
+        if written.len() > METADATA_BYTES_MAX { Err(refused()) } else { Ok(Some(metadata)) }
+    }
+
+    /// Refuses what nobody took.
+    pub(super) fn finish(self) -> Result<(), Problem> {
+        match self.fields.into_iter().next() {
+            Some((name, _)) => Err(Problem::invalid_field(name, Reason::Unknown)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The members of a JSON object in their order, also those that are repeated.
+struct Pairs<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Pairs<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Pairs(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}

@@ -1,0 +1,36 @@
+use super::{
+    Response,
+    call::Call,
+    change,
+    fields::Fields,
+    function::Function,
+    problem::{Failure, Problem, Reason},
+};
+use crate::{ledger::ContentType, stats_service::Generation};
+
+/// What is generated when the caller does not say (contract §2).
+const DEFAULT_CONTENT_TYPE: &str = "ARTICLE";
+
+/// `POST /api/generations`: debits what a generation costs.
+pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
+    let mut fields = Fields::parse(&call.body)?;
+    let user = call.user(fields.take_text("userId", &Reason::NotAUserId)?.as_deref())?;
+    let generation = Generation {
+        content_type: content_type(call, &mut fields)?,
+        token_cost: fields.take_amount("tokenCost")?,
+        description: fields.take_description()?,
+        metadata: fields.take_metadata()?,
+    };
+    fields.finish()?;
+    let service = call.service()?;
+    let ask = |caller| service.record_generation(&user, generation, caller);
+    change::answer(call, Function::Generations, &user, ask).await
+}
+
+fn content_type(call: &Call<'_>, fields: &mut Fields<'_>) -> Result<ContentType, Problem> {
+    let names = || call.catalogue.content_types().map(|known| known.as_str().to_owned()).collect();
+    let given = fields.take_text("contentType", &Reason::NotOneOf(names()))?;
+    let name = given.as_deref().unwrap_or(DEFAULT_CONTENT_TYPE);
+    let known = call.catalogue.content_type(name).cloned();
+    known.ok_or_else(|| Problem::invalid_field("contentType", Reason::NotOneOf(names())))
+}

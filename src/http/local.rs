@@ -1,0 +1,96 @@
+use std::{
+    convert::Infallible,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use hyper::{
+    Method, Request, StatusCode, body::Incoming, header::HeaderValue, server::conn::http1, service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{net::TcpListener, time::timeout};
+
+use super::{App, Function, Response, respond};
+
+const PAGE: &str = include_str!("../../public/index.html");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// How long requests under way are waited for at the end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// The local server: all functions and the page, on one port of this machine.
+pub struct LocalServer {
+    listener: TcpListener,
+    app: Arc<App>,
+}
+
+impl LocalServer {
+    /// Takes `port` of the loopback address; 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the port is taken.
+    pub async fn bind(port: u16, app: App) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        Ok(Self { listener, app: Arc::new(app) })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop`, then lets the requests under way finish.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let connections = GracefulShutdown::new();
+        tokio::pin!(stop);
+        loop {
+            let stream = tokio::select! {
+                () = &mut stop => break,
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => stream,
+                    // A connection that was gone before it was taken, or too many at once: the next one counts.
+                    Err(_) => continue,
+                },
+            };
+            // Answers are small and waited for.
+            let _ = stream.set_nodelay(true);
+            let app = Arc::clone(&self.app);
+            let service = service_fn(move |request| {
+                let app = Arc::clone(&app);
+                async move { Ok::<_, Infallible>(route(&app, request).await) }
+            });
+            let connection =
+                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+            let connection = connections.watch(connection);
+            tokio::spawn(async move {
+                // A client that breaks off is its own affair.
+                let _ = connection.await;
+            });
+        }
+        // Who has not finished by then is cut off: the server must end.
+        let _ = timeout(DRAIN, connections.shutdown()).await;
+    }
+}
+
+async fn route(app: &App, request: Request<Incoming>) -> Response {
+    let path = request.uri().path();
+    if let Some(name) = path.strip_prefix("/api/")
+        && let Some(function) = Function::ALL.into_iter().find(|function| function.name() == name)
+    {
+        return app.answer(function, request, |_, line| println!("{line}")).await;
+    }
+    let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+    match path {
+        "/" | "/index.html" if reads => respond::with_body(StatusCode::OK, HTML, PAGE),
+        _ => respond::with_body(StatusCode::NOT_FOUND, TEXT, "Not found\n"),
+    }
+}

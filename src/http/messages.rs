@@ -1,0 +1,191 @@
+//! What people are told, in their language.
+
+use super::problem::{BODY_MAX, Problem, Reason};
+use crate::{
+    ledger::{Outcome, TransactionType},
+    locale::Locale,
+};
+
+/// What a change did.
+pub(super) fn of_outcome(outcome: &Outcome, locale: Locale) -> String {
+    let balance = outcome.stats.token_balance;
+    let entry = outcome.transaction.as_ref().map(|transaction| &transaction.entry);
+    match entry.map(|entry| (entry.kind, entry.amount.get())) {
+        Some((TransactionType::Debit, amount)) => match locale {
+            Locale::French => format!("{} débité{}. Nouveau solde : {balance}.", tokens(amount), plural(amount)),
+            Locale::English => format!("{} debited. New balance: {balance}.", tokens(amount)),
+        },
+        Some((TransactionType::Credit, amount)) => match locale {
+            Locale::French => format!("{} ajouté{}. Nouveau solde : {balance}.", tokens(amount), plural(amount)),
+            Locale::English => format!("{} added. New balance: {balance}.", tokens(amount)),
+        },
+        None => match locale {
+            Locale::French => format!("Solde : {balance}."),
+            Locale::English => format!("Balance: {balance}."),
+        },
+    }
+}
+
+/// What a reset did.
+pub(super) fn of_reset(outcome: &Outcome, locale: Locale) -> String {
+    let balance = outcome.stats.token_balance;
+    match locale {
+        Locale::French => format!("Compte réinitialisé. Nouveau solde : {balance}."),
+        Locale::English => format!("Account reset. New balance: {balance}."),
+    }
+}
+
+/// The kind of problem, in a few words.
+pub(super) const fn title(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::MethodNotAllowed { .. } => "Method not allowed",
+        Problem::Unauthenticated => "Not authenticated",
+        Problem::Forbidden { .. } => "Not allowed",
+        Problem::BodyTooLarge => "Body too large",
+        Problem::UnsupportedMediaType => "Unsupported media type",
+        Problem::InvalidJson(_) => "Invalid JSON",
+        Problem::InvalidField { .. } => "Invalid field",
+        Problem::IdempotencyKeyReused => "Idempotency key reused",
+        Problem::InsufficientTokens { .. } => "Insufficient tokens",
+        Problem::BalanceLimitExceeded => "Balance limit exceeded",
+        Problem::StoreUnavailable => "Store unavailable",
+        Problem::StoreContended => "Store contended",
+        Problem::Internal => "Internal error",
+    }
+}
+
+/// What the problem is and what to do.
+pub(super) fn of_problem(problem: &Problem, locale: Locale) -> String {
+    match problem {
+        Problem::MethodNotAllowed { allow } => match locale {
+            Locale::French => format!("Méthode non autorisée. Méthodes possibles : {allow}."),
+            Locale::English => format!("This method is not allowed. Use one of: {allow}."),
+        },
+        Problem::Unauthenticated => locale
+            .choose(
+                "Authentification requise : envoyez une clé valide dans « Authorization: Bearer … ».",
+                "Authentication required: send a valid key in “Authorization: Bearer …”.",
+            )
+            .to_owned(),
+        Problem::Forbidden { required_scope } => match locale {
+            Locale::French => format!("Cette clé ne permet pas cet appel : il faut la portée « {required_scope} »."),
+            Locale::English => format!("This key may not make this call: it takes the scope “{required_scope}”."),
+        },
+        Problem::BodyTooLarge => match locale {
+            Locale::French => format!("Le corps de la requête dépasse {BODY_MAX} octets."),
+            Locale::English => format!("The request body is larger than {BODY_MAX} bytes."),
+        },
+        Problem::UnsupportedMediaType => locale
+            .choose(
+                "Envoyez le corps en JSON, avec « Content-Type: application/json ».",
+                "Send the body as JSON, with “Content-Type: application/json”.",
+            )
+            .to_owned(),
+        Problem::InvalidJson(reason) => match locale {
+            Locale::French => format!("Le corps de la requête n'est pas valable : {}.", of_reason(reason, locale)),
+            Locale::English => format!("The request body is not valid: {}.", of_reason(reason, locale)),
+        },
+        Problem::InvalidField { field, reason } => match locale {
+            Locale::French => format!("Le champ « {field} » n'est pas valable : {}.", of_reason(reason, locale)),
+            Locale::English => format!("The field “{field}” is not valid: {}.", of_reason(reason, locale)),
+        },
+        Problem::IdempotencyKeyReused => locale
+            .choose(
+                "Cette clé d'idempotence a déjà servi à une autre requête. Rien n'a été fait.",
+                "This idempotency key was used for another request. Nothing was done.",
+            )
+            .to_owned(),
+        Problem::InsufficientTokens { required, available, .. } => match locale {
+            Locale::French => format!(
+                "Solde insuffisant : {} nécessaire{}, {available} disponible{}.",
+                tokens(*required),
+                plural(*required),
+                plural(*available)
+            ),
+            Locale::English => format!("Not enough tokens: {} needed, {available} available.", tokens(*required)),
+        },
+        Problem::BalanceLimitExceeded => locale
+            .choose(
+                "Le solde dépasserait la limite de 9007199254740991 tokens. Rien n'a été fait.",
+                "The balance would exceed the limit of 9007199254740991 tokens. Nothing was done.",
+            )
+            .to_owned(),
+        Problem::StoreUnavailable => locale
+            .choose(
+                "Le service est momentanément indisponible. Réessayez dans un instant.",
+                "The service is unavailable for the moment. Try again shortly.",
+            )
+            .to_owned(),
+        Problem::StoreContended => locale
+            .choose(
+                "Trop de changements simultanés sur ce compte. Réessayez dans un instant.",
+                "Too many changes to this account at once. Try again shortly.",
+            )
+            .to_owned(),
+        Problem::Internal => locale
+            .choose(
+                "Une erreur interne est survenue. Indiquez « requestId » au support.",
+                "An internal error occurred. Give “requestId” to support.",
+            )
+            .to_owned(),
+    }
+}
+
+/// What is wrong with a body or a field.
+pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
+    match reason {
+        Reason::NotJson => locale.choose("ce n'est pas du JSON", "it is not JSON").to_owned(),
+        Reason::NotAnObject => locale.choose("ce n'est pas un objet JSON", "it is not a JSON object").to_owned(),
+        Reason::Required => locale.choose("il est obligatoire", "it is required").to_owned(),
+        Reason::Unknown => locale.choose("il est inconnu", "it is unknown").to_owned(),
+        Reason::Repeated => locale.choose("il est donné deux fois", "it is given twice").to_owned(),
+        Reason::NotWhole { max } => match locale {
+            Locale::French => format!("ce doit être un nombre entier de 1 à {max}"),
+            Locale::English => format!("it must be a whole number from 1 to {max}"),
+        },
+        Reason::NotText { max } => match locale {
+            Locale::French => format!("ce doit être un texte de 1 à {max} caractères"),
+            Locale::English => format!("it must be a text of 1 to {max} characters"),
+        },
+        Reason::NotMetadata { bytes_max } => match locale {
+            Locale::French => format!("ce doit être un objet JSON d'au plus {bytes_max} octets"),
+            Locale::English => format!("it must be a JSON object of at most {bytes_max} bytes"),
+        },
+        Reason::NotAUserId => locale
+            .choose(
+                "ce doit être un texte de 1 à 128 caractères parmi A–Z a–z 0–9 . _ : @ | + ~ -",
+                "it must be a text of 1 to 128 characters from A–Z a–z 0–9 . _ : @ | + ~ -",
+            )
+            .to_owned(),
+        Reason::NotAKey => locale
+            .choose(
+                "ce doit être un seul texte de 1 à 255 caractères ASCII visibles",
+                "it must be one text of 1 to 255 visible ASCII characters",
+            )
+            .to_owned(),
+        Reason::NotAnInstant => locale
+            .choose(
+                "ce doit être un instant RFC 3339, par exemple 2026-12-05T00:00:00.000Z",
+                "it must be an RFC 3339 instant, for example 2026-12-05T00:00:00.000Z",
+            )
+            .to_owned(),
+        Reason::NotACursor => locale
+            .choose("ce doit être le nextCursor d'une page précédente", "it must be the nextCursor of an earlier page")
+            .to_owned(),
+        Reason::NotOneOf(values) => {
+            let values = values.join(", ");
+            match locale {
+                Locale::French => format!("ce doit être l'une de ces valeurs : {values}"),
+                Locale::English => format!("it must be one of: {values}"),
+            }
+        }
+    }
+}
+
+fn tokens(count: u64) -> String {
+    format!("{count} token{}", plural(count))
+}
+
+const fn plural(count: u64) -> &'static str {
+    if count > 1 { "s" } else { "" }
+}

@@ -1,0 +1,81 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http_body_util::BodyExt;
+use hyper::{
+    Request,
+    body::{Body, Bytes, Frame, Incoming, SizeHint},
+};
+use once_cell::sync::Lazy;
+use tokio::sync::oneshot;
+use vercel_runtime::{AppState, Error, ResponseBody, run, service_fn};
+
+use super::{App, Function, Response};
+use crate::log::Level;
+
+/// What all requests of this instance share.
+static APP: Lazy<App> = Lazy::new(App::from_environment);
+
+/// Serves `function` as the platform wants it, until the platform ends the process.
+///
+/// # Errors
+/// When the platform's port cannot be opened.
+pub async fn serve(function: Function) -> Result<(), Error> {
+    run(service_fn(move |request: Request<Incoming>, state: AppState| async move {
+        // On SIGTERM the runtime waits for background work, not for requests: each request counts as such until its
+        // last byte is written.
+        let (guard, ended) = oneshot::channel();
+        state.wait_until(async move {
+            // The sender is dropped, never used.
+            let _ = ended.await;
+        });
+        let platform = ["x-vercel-internal-invocation-id", "x-vercel-internal-request-id"];
+        let on_platform = platform.iter().all(|name| request.headers().contains_key(*name));
+        let log = |level: Level, line: &str| {
+            if !on_platform {
+                println!("{line}");
+                return;
+            }
+            match level {
+                Level::Info => state.log_context.info(line),
+                Level::Warning => state.log_context.warn(line),
+                Level::Error => state.log_context.error(line),
+            }
+        };
+        let response = APP.answer(function, request, log).await;
+        Ok::<Response, Error>(response.map(|body| guarded(body, guard)))
+    }))
+    .await
+}
+
+/// `body`, which drops `guard` when it is written or given up.
+fn guarded(body: ResponseBody, guard: oneshot::Sender<()>) -> ResponseBody {
+    ResponseBody(Guarded { body, _guard: guard }.boxed())
+}
+
+struct Guarded {
+    body: ResponseBody,
+    _guard: oneshot::Sender<()>,
+}
+
+impl Body for Guarded {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,37 @@
+use super::{
+    Response,
+    call::Call,
+    change,
+    fields::Fields,
+    function::Function,
+    problem::{Failure, Problem, Reason},
+};
+use crate::{ledger::Source, stats_service::TokenCredit};
+
+/// The sources that a caller can name; the others are the ledger's own.
+const SOURCES: [(&str, Source); 3] =
+    [("purchase", Source::Purchase), ("promotion", Source::Promotion), ("adjustment", Source::Adjustment)];
+
+/// `POST /api/tokens`: credits tokens.
+pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
+    let mut fields = Fields::parse(&call.body)?;
+    let user = call.user(fields.take_text("userId", &Reason::NotAUserId)?.as_deref())?;
+    let amount = fields.take_amount("amount")?;
+    let credit = TokenCredit {
+        amount: amount.ok_or_else(|| Problem::invalid_field("amount", Reason::Required))?,
+        source: source(&mut fields)?,
+        description: fields.take_description()?,
+        metadata: fields.take_metadata()?,
+    };
+    fields.finish()?;
+    let service = call.service()?;
+    let ask = |caller| service.add_tokens(&user, credit, caller);
+    change::answer(call, Function::Tokens, &user, ask).await
+}
+
+fn source(fields: &mut Fields<'_>) -> Result<Source, Problem> {
+    let reason = Reason::NotOneOf(SOURCES.iter().map(|(name, _)| (*name).to_owned()).collect());
+    let Some(given) = fields.take_text("source", &reason)? else { return Ok(Source::Purchase) };
+    let known = SOURCES.iter().find(|(name, _)| *name == given);
+    known.map(|(_, source)| *source).ok_or_else(|| Problem::invalid_field("source", reason))
+}

@@ -1,0 +1,65 @@
+use hyper::header::ACCEPT;
+use serde::Serialize;
+
+use super::{
+    Response,
+    call::Call,
+    problem::{Failure, Problem, Reason},
+    query::Query,
+    respond,
+    stream::{self, Format},
+};
+use crate::{
+    history::{Page, Selection},
+    ledger::{Transaction, TransactionId, TransactionType},
+    store::Order,
+};
+
+/// How many entries a page has when the caller does not say (contract §2).
+const LIMIT_DEFAULT: u64 = 50;
+/// How many it can have.
+const LIMIT_MAX: u64 = 1_000;
+
+/// `GET /api/transactions`: a page of the history, or, as CSV or NDJSON, the whole selection.
+pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Shown {
+        transactions: Vec<Transaction>,
+        next_cursor: Option<TransactionId>,
+    }
+    let mut query = Query::parse(call.query)?;
+    let user = call.user(query.take("userId").as_deref())?;
+    let limit = query.take_count("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
+    let cursor = query.take_cursor("cursor")?;
+    let selection = selection(call, &mut query)?;
+    query.finish()?;
+
+    if let Some(format) = call.headers.get(ACCEPT).and_then(|accept| Format::wanted(accept.to_str().ok()?)) {
+        return stream::answer(call, format, user, selection, cursor).await;
+    }
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let page = call.service()?.get_transaction_history(&user, &selection, cursor, limit, call.trace.locale);
+    let Page { transactions, next_cursor } = call.stored(page).await?;
+    respond::json(&Shown { transactions, next_cursor })
+}
+
+fn selection(call: &Call<'_>, query: &mut Query) -> Result<Selection, Problem> {
+    let kinds = [("CREDIT", TransactionType::Credit), ("DEBIT", TransactionType::Debit)];
+    let orders = [("desc", Order::Descending), ("asc", Order::Ascending)];
+    let content_type = match query.take("contentType") {
+        Some(name) => {
+            let known = call.catalogue.content_type(&name).cloned();
+            let names = || call.catalogue.content_types().map(|known| known.as_str().to_owned()).collect();
+            Some(known.ok_or_else(|| Problem::invalid_field("contentType", Reason::NotOneOf(names())))?)
+        }
+        None => None,
+    };
+    Ok(Selection {
+        kind: query.take_choice("type", &kinds)?,
+        content_type,
+        from: query.take_instant("from")?,
+        to: query.take_instant("to")?,
+        order: query.take_choice("order", &orders)?.unwrap_or_default(),
+    })
+}

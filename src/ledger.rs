@@ -1,0 +1,23 @@
+//! The pure core: account + command + terms → new account, history entries and an outcome, or a refusal.
+//!
+//! No input or output, no clock, no randomness. Every rule of the business lives here and nowhere else; the numbers it
+//! uses come from the [catalogue](crate::plans). Read it in this order: [`Command`] is what can be asked, [`decide`]
+//! what comes of it, [`Account`] the state, [`BillingCycle`] the calendar.
+
+mod account;
+mod amount;
+mod billing;
+mod decide;
+mod stats;
+mod timestamp;
+mod transaction;
+mod user_id;
+
+pub use account::{Account, DamagedAccount, Grant};
+pub use amount::{AMOUNT_MAX, Amount, AmountOutOfRange};
+pub use billing::{BillingCycle, BillingDay};
+pub use decide::{Billed, Command, Decided, Outcome, Refusal, Refused, Terms, decide};
+pub use stats::Stats;
+pub use timestamp::{Timestamp, TimestampOutOfRange};
+pub use transaction::{ContentType, Entry, InvalidTransactionId, Source, Transaction, TransactionId, TransactionType};
+pub use user_id::{InvalidUserId, UserId};

@@ -1,0 +1,205 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AMOUNT_MAX, Amount, BillingCycle, ContentType, Entry, Source, Timestamp, Transaction, TransactionId,
+    TransactionType, UserId,
+};
+
+/// The form of the document that this version reads and writes.
+const FORMAT: u32 = 1;
+
+/// Tokens of one source that are still there. A debit takes from the first grant on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Grant {
+    /// Where they come from.
+    pub source: Source,
+    /// How many are left, in tokens.
+    pub remaining: Amount,
+}
+
+/// A user's account: all that a decision needs, and nothing that grows with the history.
+///
+/// Stored as a JSON document. A document with fields or a format that this version does not know is refused, never
+/// overwritten: it was written by a later version, or by somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Account {
+    format: u32,
+    pub(super) user_id: UserId,
+    /// The name of the plan in the catalogue.
+    pub(super) plan: Arc<str>,
+    pub(super) opened_at: Timestamp,
+    /// How many entries were ever written, in this history and the archived ones.
+    pub(super) version: u64,
+    /// The greatest id ever given.
+    pub(super) last_entry: TransactionId,
+    pub(super) billing: BillingCycle,
+    pub(super) tokens_used: u64,
+    pub(super) generations: BTreeMap<ContentType, u64>,
+    /// One for each source that has tokens left, in the order in which debits take them.
+    pub(super) grants: Vec<Grant>,
+    /// How many histories were archived, each by a reset.
+    pub(super) archives: u32,
+}
+
+/// Why a stored document is not an account.
+#[derive(Debug, thiserror::Error)]
+pub enum DamagedAccount {
+    /// Not the JSON of an account, or of a later version.
+    #[error("the document is not an account that this version of Jeton knows: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// Of another format.
+    #[error("the document has format {0}, this version of Jeton knows format {FORMAT}")]
+    Format(u32),
+    /// Somebody else's.
+    #[error("the document belongs to another user")]
+    OtherUser,
+    /// The grants add up to more than a balance can hold, or are not one for each source in order.
+    #[error("the grants in the document do not form a balance")]
+    Grants,
+}
+
+impl Account {
+    /// An account without tokens or history.
+    pub(super) fn empty(user_id: UserId, plan: Arc<str>, opened_at: Timestamp, billing: BillingCycle) -> Self {
+        Self {
+            format: FORMAT,
+            user_id,
+            plan,
+            opened_at,
+            version: 0,
+            last_entry: TransactionId::ZERO,
+            billing,
+            tokens_used: 0,
+            generations: BTreeMap::new(),
+            grants: Vec::new(),
+            archives: 0,
+        }
+    }
+
+    /// The account of `user` from its stored document.
+    ///
+    /// # Errors
+    /// [`DamagedAccount`] when the document is anything else than that user's account in this format.
+    pub fn from_document(document: &str, user: &UserId) -> Result<Self, DamagedAccount> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let account: Self =
+            serde_json::from_str(document).map_err(|error| match serde_json::from_str::<Format>(document) {
+                Ok(Format { format }) if format != FORMAT => DamagedAccount::Format(format),
+                Ok(_) | Err(_) => DamagedAccount::Unreadable(error),
+            })?;
+        if account.format != FORMAT {
+            return Err(DamagedAccount::Format(account.format));
+        }
+        if account.user_id != *user {
+            return Err(DamagedAccount::OtherUser);
+        }
+        let total = account.grants.iter().try_fold(0_u64, |sum, grant| sum.checked_add(grant.remaining.get()));
+        let ordered = account.grants.is_sorted_by(|earlier, later| earlier.source < later.source);
+        if !ordered || total.is_none_or(|total| total > AMOUNT_MAX) {
+            return Err(DamagedAccount::Grants);
+        }
+        Ok(account)
+    }
+
+    /// The document to store: JSON.
+    ///
+    /// # Errors
+    /// None in practice: every field has a JSON form.
+    pub fn to_document(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    /// Whose account it is.
+    #[must_use]
+    pub const fn user_id(&self) -> &UserId {
+        &self.user_id
+    }
+
+    /// The name of its plan.
+    #[must_use]
+    pub fn plan(&self) -> &str {
+        &self.plan
+    }
+
+    /// When it is billed.
+    #[must_use]
+    pub const fn billing(&self) -> &BillingCycle {
+        &self.billing
+    }
+
+    /// The greatest transaction id it gave.
+    #[must_use]
+    pub const fn last_entry(&self) -> TransactionId {
+        self.last_entry
+    }
+
+    /// How many of its histories were archived by a reset.
+    #[must_use]
+    pub const fn archives(&self) -> u32 {
+        self.archives
+    }
+
+    /// The tokens that can be spent.
+    #[must_use]
+    pub fn balance(&self) -> u64 {
+        self.grants.iter().fold(0, |sum, grant| sum.saturating_add(grant.remaining.get()))
+    }
+
+    /// How many tokens it can still take in.
+    pub(super) fn room(&self) -> u64 {
+        AMOUNT_MAX.saturating_sub(self.balance())
+    }
+
+    /// Adds tokens. The caller has checked that there is [room](Self::room).
+    pub(super) fn put(&mut self, source: Source, amount: Amount) {
+        let place = self.grants.partition_point(|grant| grant.source < source);
+        match self.grants.get_mut(place).filter(|grant| grant.source == source) {
+            Some(grant) => {
+                let sum = grant.remaining.get().saturating_add(amount.get());
+                grant.remaining = Amount::new(sum).unwrap_or(grant.remaining);
+            }
+            None => self.grants.insert(place, Grant { source, remaining: amount }),
+        }
+    }
+
+    /// Takes tokens, from the first grant on. The caller has checked that the balance covers them.
+    pub(super) fn take(&mut self, amount: Amount) {
+        let mut missing = amount.get();
+        self.grants.retain_mut(|grant| {
+            let taken = missing.min(grant.remaining.get());
+            missing = missing.saturating_sub(taken);
+            match Amount::new(grant.remaining.get().saturating_sub(taken)) {
+                Some(remaining) => grant.remaining = remaining,
+                None => return false,
+            }
+            true
+        });
+    }
+
+    /// The history entry of a change that has been made, taking effect at `at`.
+    pub(super) fn record(&mut self, at: Timestamp, change: Change) -> Transaction {
+        let id = self.last_entry.next(at);
+        self.last_entry = id;
+        self.version = self.version.saturating_add(1);
+        let Change { kind, amount, description, content_type, source, metadata } = change;
+        let entry = Entry { kind, amount, description, content_type, balance: self.balance(), source, metadata };
+        Transaction { id, entry }
+    }
+}
+
+/// What a history entry says of a change, but for the balance after it.
+pub(super) struct Change {
+    pub(super) kind: TransactionType,
+    pub(super) amount: Amount,
+    pub(super) description: Arc<str>,
+    pub(super) content_type: Option<ContentType>,
+    pub(super) source: Option<Source>,
+    pub(super) metadata: Option<serde_json::Map<String, serde_json::Value>>,
+}

@@ -1,0 +1,313 @@
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{
+    Account, Amount, BillingCycle, ContentType, Source, Stats, Timestamp, Transaction, TransactionId, TransactionType,
+    UserId, account::Change,
+};
+use crate::{
+    locale::Locale,
+    plans::{Catalogue, DemoStep, NotInCatalogue, Plan, Price},
+    stage::Stage,
+};
+
+/// What can be asked of an account. Serialized, it names the request for its idempotency key.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Command {
+    /// Nothing but what time has decided: opens an account, bills what fell due.
+    Touch,
+    /// Spends tokens on a generation.
+    Debit {
+        /// What is generated; one that the catalogue has.
+        content_type: ContentType,
+        /// What it costs, instead of the catalogue's cost.
+        cost: Option<Amount>,
+        /// What the entry says, instead of the catalogue's label.
+        description: Option<String>,
+        /// The caller's own data.
+        metadata: Option<Map<String, Value>>,
+    },
+    /// Adds tokens.
+    Credit {
+        /// How many.
+        amount: Amount,
+        /// Where they come from.
+        source: Source,
+        /// What the entry says, instead of the catalogue's label.
+        description: Option<String>,
+        /// The caller's own data.
+        metadata: Option<Map<String, Value>>,
+    },
+    /// Goes back to the opening state; the history is archived.
+    Reset,
+}
+
+/// What a decision depends on besides the account and the command.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Plans, costs and texts.
+    pub catalogue: &'a Catalogue,
+    /// The instant of the decision.
+    pub now: Timestamp,
+    /// The language of descriptions.
+    pub locale: Locale,
+    /// Which seed the test user gets.
+    pub stage: Stage,
+}
+
+/// Why a command is refused. Nothing changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The balance does not cover the debit.
+    InsufficientTokens {
+        /// What it costs, in tokens.
+        required: Amount,
+        /// What there is, in tokens.
+        available: u64,
+    },
+    /// The balance, or the count of used tokens, would go beyond what can be counted exactly.
+    BalanceLimitExceeded,
+}
+
+/// A refusal and the account as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// The account, unchanged by the command.
+    pub stats: Stats,
+}
+
+/// What a command did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The command's own entry; none when it wrote none of its own.
+    pub transaction: Option<Transaction>,
+    /// The account after it.
+    pub stats: Stats,
+}
+
+/// A decision: what the account becomes, what its history gains, and what the caller is told.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// The account after the command, or after a refusal only settled.
+    pub account: Account,
+    /// What joins the history, oldest first: what fell due before, then the command's own.
+    pub entries: Vec<Transaction>,
+    /// After how many of the entries the history is archived; the others begin the new one.
+    pub archive_after: Option<usize>,
+    /// How many tokens time alone brought, and in how many periods.
+    pub billed: Billed,
+    /// What the caller is told.
+    pub result: Result<Outcome, Refused>,
+}
+
+/// What billing brought in one decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Billed {
+    /// Periods that were billed.
+    pub periods: u64,
+    /// Tokens that were credited for them.
+    pub tokens: u64,
+}
+
+/// Decides `command` on the account of `user`, which is opened if there is none and settled first.
+///
+/// # Errors
+/// [`NotInCatalogue`] when the account's plan, or the content type, is not in the catalogue. A refusal is not an error: it is in
+/// [`Decided::result`].
+pub fn decide(
+    account: Option<Account>,
+    user: &UserId,
+    command: &Command,
+    terms: Terms<'_>,
+) -> Result<Decided, NotInCatalogue> {
+    let mut entries = Vec::new();
+    let mut account = match account {
+        Some(account) => account,
+        None => open(user, terms, &mut entries)?,
+    };
+    let plan = terms.catalogue.plan(&account.plan)?;
+    let billed = settle(&mut account, plan, terms, &mut entries);
+    let settled = entries.len();
+    let mut archive_after = None;
+
+    let refusal = match command {
+        Command::Touch => None,
+        Command::Debit { content_type, cost, description, metadata } => {
+            let Price { cost: catalogue_cost, label } = terms.catalogue.price(content_type, terms.locale)?;
+            let spending = Spending {
+                content_type,
+                cost: cost.unwrap_or(catalogue_cost),
+                description: text_or(description.as_deref(), || label),
+                metadata: metadata.clone(),
+            };
+            debit(&mut account, spending, terms.now).map(|entry| entries.push(entry)).err()
+        }
+        Command::Credit { amount, source, description, metadata } => {
+            let text = text_or(description.as_deref(), || terms.catalogue.source_label(*source, terms.locale));
+            credit(&mut account, *amount, *source, text, metadata.clone(), terms.now)
+                .map(|entry| entries.push(entry))
+                .err()
+        }
+        Command::Reset => {
+            archive_after = Some(settled);
+            account = reopen(&account, terms, &mut entries)?;
+            None
+        }
+    };
+
+    let stats = Stats::of(&account, terms.catalogue.plan(&account.plan)?, terms.catalogue);
+    let result = match refusal {
+        Some(refusal) => Err(Refused { refusal, stats }),
+        None => Ok(Outcome { transaction: entries.get(settled..).and_then(<[_]>::last).cloned(), stats }),
+    };
+    Ok(Decided { account, entries, archive_after, billed, result })
+}
+
+/// A new account: its opening balance, or in production the test user's demo history.
+fn open(user: &UserId, terms: Terms<'_>, entries: &mut Vec<Transaction>) -> Result<Account, NotInCatalogue> {
+    let Terms { catalogue, now, locale, stage } = terms;
+    let (name, plan) = catalogue.default_plan()?;
+    let billing = BillingCycle::starting_after(now, plan.billing_day(), plan.time_zone());
+    let mut account = Account::empty(user.clone(), Arc::clone(name), now, billing);
+    let demo = match stage {
+        Stage::Production => catalogue.demo_of(user),
+        Stage::Development => None,
+    };
+    if let Some(steps) = demo {
+        for step in steps {
+            entries.extend(demonstrate(&mut account, step, terms)?);
+        }
+    } else if let Some(amount) = Amount::new(plan.opening_balance()) {
+        let text = catalogue.source_label(Source::Initial, locale);
+        entries.extend(credit(&mut account, amount, Source::Initial, text, None, now));
+    }
+    Ok(account)
+}
+
+/// One step of the demo history, in the past. The catalogue has checked that no step is refused.
+fn demonstrate(
+    account: &mut Account,
+    step: &DemoStep,
+    terms: Terms<'_>,
+) -> Result<Option<Transaction>, NotInCatalogue> {
+    let at = terms.now.earlier_by(step.millis_ago());
+    let entry = match step {
+        DemoStep::Credit { amount, .. } => {
+            let text = terms.catalogue.source_label(Source::Initial, terms.locale);
+            credit(account, *amount, Source::Initial, text, None, at)
+        }
+        DemoStep::Generation { content_type, .. } => {
+            let Price { cost, label } = terms.catalogue.price(content_type, terms.locale)?;
+            debit(account, Spending { content_type, cost, description: label, metadata: None }, at)
+        }
+    };
+    Ok(entry.ok())
+}
+
+/// The opening state again, with a history of its own. Ids go on increasing, but for a demo history, which lies in the
+/// past.
+fn reopen(before: &Account, terms: Terms<'_>, entries: &mut Vec<Transaction>) -> Result<Account, NotInCatalogue> {
+    let mut opening = Vec::new();
+    let mut account = open(&before.user_id, terms, &mut opening)?;
+    for transaction in &mut opening {
+        if transaction.id.timestamp() >= terms.now {
+            transaction.id = before.last_entry.next(transaction.id.timestamp());
+        }
+    }
+    let last = opening.last().map_or(TransactionId::ZERO, |transaction| transaction.id);
+    account.last_entry = before.last_entry.max(last);
+    account.version = before.version.saturating_add(account.version);
+    account.archives = before.archives.saturating_add(1);
+    entries.append(&mut opening);
+    Ok(account)
+}
+
+/// Applies what time alone has decided up to now: each billing period that fell due, by its own entry at its own
+/// instant. An allowance that the balance has no room for is cut to the room; the period counts as billed.
+fn settle(account: &mut Account, plan: &Plan, terms: Terms<'_>, entries: &mut Vec<Transaction>) -> Billed {
+    let mut billed = Billed::default();
+    loop {
+        let due = account.billing.next(plan.time_zone());
+        if due > terms.now {
+            return billed;
+        }
+        let date = account.billing.next_date();
+        account.billing.advance();
+        billed.periods = billed.periods.saturating_add(1);
+        if let Some(amount) = Amount::new(plan.monthly_allowance().min(account.room())) {
+            let text = terms.catalogue.monthly_label(date, terms.locale);
+            if let Ok(entry) = credit(account, amount, Source::Monthly, text, None, due) {
+                billed.tokens = billed.tokens.saturating_add(amount.get());
+                entries.push(entry);
+            }
+        }
+        // A calendar that no longer moves on (its end, far beyond any clock) must not hold the request.
+        if account.billing.next(plan.time_zone()) <= due {
+            return billed;
+        }
+    }
+}
+
+struct Spending<'a> {
+    content_type: &'a ContentType,
+    cost: Amount,
+    description: Arc<str>,
+    metadata: Option<Map<String, Value>>,
+}
+
+fn debit(account: &mut Account, spending: Spending<'_>, at: Timestamp) -> Result<Transaction, Refusal> {
+    let Spending { content_type, cost, description, metadata } = spending;
+    let available = account.balance();
+    if cost.get() > available {
+        return Err(Refusal::InsufficientTokens { required: cost, available });
+    }
+    let Some(tokens_used) = account.tokens_used.checked_add(cost.get()) else {
+        return Err(Refusal::BalanceLimitExceeded);
+    };
+
+    account.take(cost);
+    account.tokens_used = tokens_used;
+    let count = account.generations.entry(content_type.clone()).or_insert(0);
+    *count = count.saturating_add(1);
+    let change = Change {
+        kind: TransactionType::Debit,
+        amount: cost,
+        description,
+        content_type: Some(content_type.clone()),
+        source: None,
+        metadata,
+    };
+    Ok(account.record(at, change))
+}
+
+fn credit(
+    account: &mut Account,
+    amount: Amount,
+    source: Source,
+    description: Arc<str>,
+    metadata: Option<Map<String, Value>>,
+    at: Timestamp,
+) -> Result<Transaction, Refusal> {
+    if amount.get() > account.room() {
+        return Err(Refusal::BalanceLimitExceeded);
+    }
+
+    account.put(source, amount);
+    let change = Change {
+        kind: TransactionType::Credit,
+        amount,
+        description,
+        content_type: None,
+        source: Some(source),
+        metadata,
+    };
+    Ok(account.record(at, change))
+}
+
+fn text_or(text: Option<&str>, default: impl FnOnce() -> Arc<str>) -> Arc<str> {
+    text.map_or_else(default, Arc::from)
+}

@@ -1,0 +1,71 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Serialize;
+
+use super::{Account, ContentType, Timestamp, UserId};
+use crate::plans::{Catalogue, Plan};
+
+/// What callers see of an account: the stats object of contract §2. Amounts are tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stats {
+    /// Whose account it is.
+    pub member_id: UserId,
+    /// What can be spent now.
+    pub token_balance: u64,
+    /// What is set aside for work under way.
+    pub tokens_reserved: u64,
+    /// What was spent since the account was opened.
+    pub tokens_used: u64,
+    /// Generations of content type `ARTICLE`.
+    pub articles_generated: u64,
+    /// Generations of content type `PRODUCT_DESCRIPTION`.
+    pub product_descriptions_generated: u64,
+    /// All generations.
+    pub total_generations: u64,
+    /// Generations by content type: all that the catalogue has, and those it once had.
+    pub generations: BTreeMap<ContentType, u64>,
+    /// The name of the plan.
+    pub plan: Arc<str>,
+    /// Grows with every history entry: of two stats objects the one with the greater version is the newer.
+    pub version: u64,
+    /// When the next allowance comes.
+    #[serde(serialize_with = "Timestamp::serialize_rfc3339")]
+    pub next_billing_date: Timestamp,
+    /// The billing date before it.
+    #[serde(serialize_with = "Timestamp::serialize_rfc3339")]
+    pub last_billing_date: Timestamp,
+    /// When the last change took effect.
+    #[serde(serialize_with = "Timestamp::serialize_rfc3339")]
+    pub last_updated: Timestamp,
+    /// When the account was opened, or reset.
+    #[serde(serialize_with = "Timestamp::serialize_rfc3339")]
+    pub created_at: Timestamp,
+}
+
+impl Stats {
+    /// The stats of a settled account on `plan`.
+    pub(super) fn of(account: &Account, plan: &Plan, catalogue: &Catalogue) -> Self {
+        let mut generations = account.generations.clone();
+        for name in catalogue.content_types() {
+            generations.entry(name.clone()).or_insert(0);
+        }
+        let count = |name: &str| generations.get(&ContentType::new(name)).copied().unwrap_or(0);
+        Self {
+            member_id: account.user_id.clone(),
+            token_balance: account.balance(),
+            tokens_reserved: 0,
+            tokens_used: account.tokens_used,
+            articles_generated: count("ARTICLE"),
+            product_descriptions_generated: count("PRODUCT_DESCRIPTION"),
+            total_generations: generations.values().fold(0, |sum, count| sum.saturating_add(*count)),
+            plan: Arc::clone(&account.plan),
+            version: account.version,
+            next_billing_date: account.billing.next(plan.time_zone()),
+            last_billing_date: account.billing.last(plan.time_zone()),
+            last_updated: account.last_entry.timestamp().max(account.opened_at),
+            created_at: account.opened_at,
+            generations,
+        }
+    }
+}

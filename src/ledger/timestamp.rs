@@ -1,0 +1,82 @@
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// The last millisecond of the year 9999, the end of RFC 3339.
+const MILLIS_MAX: u64 = 253_402_300_799_999;
+
+/// An instant, to the millisecond, from 1970 to 9999. Stored as milliseconds since the Unix epoch, shown to callers as
+/// RFC 3339 in UTC (contract §2) by [`Timestamp::serialize_rfc3339`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The Unix epoch.
+    pub const EPOCH: Self = Self(0);
+
+    /// `millis` since the Unix epoch; `None` after the year 9999.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Option<Self> {
+        if millis <= MILLIS_MAX { Some(Self(millis)) } else { None }
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This instant `millis` earlier, at the earliest the epoch.
+    #[must_use]
+    pub const fn earlier_by(self, millis: u64) -> Self {
+        Self(self.0.saturating_sub(millis))
+    }
+
+    /// This instant as a calendar value.
+    #[must_use]
+    pub fn to_utc(self) -> DateTime<Utc> {
+        i64::try_from(self.0).ok().and_then(DateTime::from_timestamp_millis).unwrap_or(DateTime::UNIX_EPOCH)
+    }
+
+    /// Writes RFC 3339 in UTC with milliseconds, for `#[serde(serialize_with)]`.
+    ///
+    /// # Errors
+    /// Only what the serializer itself reports.
+    pub fn serialize_rfc3339<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    /// The millisecond that contains `time`; what lies outside 1970 … 9999 becomes the nearer end.
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(u64::try_from(time.timestamp_millis()).unwrap_or(0).min(MILLIS_MAX))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_utc().to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+/// A number of milliseconds after the year 9999.
+#[derive(Debug, thiserror::Error)]
+#[error("an instant is a number of milliseconds since 1970, at most the end of the year 9999")]
+pub struct TimestampOutOfRange;
+
+impl TryFrom<u64> for Timestamp {
+    type Error = TimestampOutOfRange;
+
+    fn try_from(millis: u64) -> Result<Self, Self::Error> {
+        Self::from_millis(millis).ok_or(TimestampOutOfRange)
+    }
+}
+
+impl From<Timestamp> for u64 {
+    fn from(timestamp: Timestamp) -> Self {
+        timestamp.0
+    }
+}

@@ -1,0 +1,30 @@
+//! Jeton: a token ledger for AI products on Vercel.
+//!
+//! A call that spends tokens is one round trip to Redis: exact under any concurrency and applied exactly once. Read the
+//! parts in this order:
+//!
+//! - [`ledger`]: the rules, pure: account + command → new account, history entries, outcome or refusal.
+//! - [`plans`]: the numbers and texts of the business, from `plans.toml`.
+//! - [`store`]: the contract of what keeps accounts and histories, and its two implementations: Redis, and an embedded
+//!   database for the local server.
+//! - [`committer`]: brings commands to the store in as few commits as possible, each exactly once.
+//! - [`stats_service`]: the façade: what a caller can do with accounts. [`history`] pages through entries, [`sweep`]
+//!   bills those who don't come.
+//! - [`http`]: requests to commands, outcomes to responses, on the platform and in the local server.
+//! - [`config`]: every setting, read once; [`credentials`]: who holds a key. [`stage`] decides between development and
+//!   production, [`locale`] between languages; [`system`] is the clock and chance, [`log`] the lines for the operator.
+
+pub mod committer;
+pub mod config;
+pub mod credentials;
+pub mod history;
+pub mod http;
+pub mod ledger;
+pub mod locale;
+pub mod log;
+pub mod plans;
+pub mod stage;
+pub mod stats_service;
+pub mod store;
+pub mod sweep;
+pub mod system;

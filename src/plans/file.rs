@@ -1,0 +1,215 @@
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
+
+use chrono::format::{Item, StrftimeItems};
+use chrono_tz::Tz;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Catalogue, DemoStep, Labels, Plan, Sold};
+use crate::{
+    ledger::{AMOUNT_MAX, Amount, BillingDay, ContentType, Source, UserId},
+    locale::Texts,
+};
+
+/// `plans.toml`, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    default_plan: Spanned<Arc<str>>,
+    plans: BTreeMap<Arc<str>, PlanTable>,
+    content_types: BTreeMap<Spanned<String>, ContentTypeTable>,
+    labels: LabelsTable,
+    test_user: TestUserTable,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanTable {
+    opening_balance: Balance,
+    monthly_allowance: Balance,
+    billing_day: BillingDay,
+    time_zone: Zone,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContentTypeTable {
+    cost: Amount,
+    label: Texts<Label>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LabelsTable {
+    initial: Texts<Label>,
+    monthly: Texts<Label>,
+    purchase: Texts<Label>,
+    promotion: Texts<Label>,
+    adjustment: Texts<Label>,
+    billing_date: Texts<DateFormat>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestUserTable {
+    id: UserId,
+    demo: Vec<Spanned<DemoTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DemoTable {
+    hours_ago: u32,
+    credit: Option<Amount>,
+    content_type: Option<String>,
+}
+
+/// A number of tokens that may be none.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "u64")]
+struct Balance(u64);
+
+impl TryFrom<u64> for Balance {
+    type Error = String;
+
+    fn try_from(tokens: u64) -> Result<Self, Self::Error> {
+        if tokens <= AMOUNT_MAX { Ok(Self(tokens)) } else { Err(format!("at most {AMOUNT_MAX} tokens")) }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Label(Arc<str>);
+
+impl TryFrom<String> for Label {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.trim().is_empty() { Err("a label must say something") } else { Ok(Self(text.into())) }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct DateFormat(String);
+
+impl TryFrom<String> for DateFormat {
+    type Error = &'static str;
+
+    fn try_from(format: String) -> Result<Self, Self::Error> {
+        let dates_only = |item: &Item<'_>| match item {
+            Item::Error | Item::Fixed(_) => false,
+            Item::Literal(_) | Item::OwnedLiteral(_) | Item::Space(_) | Item::OwnedSpace(_) => true,
+            Item::Numeric(numeric, _) => {
+                use chrono::format::Numeric::{Day, Month, Year};
+                matches!(numeric, Year | Month | Day)
+            }
+        };
+        if StrftimeItems::new(&format).all(|item| dates_only(&item)) {
+            Ok(Self(format))
+        } else {
+            Err("a date is written with %Y, %m and %d")
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Zone(Tz);
+
+impl TryFrom<String> for Zone {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        name.parse().map(Self).map_err(|_| format!("{name:?} is not a time zone of the IANA database"))
+    }
+}
+
+/// Reads and checks the file. The error is a text that names the line.
+pub(super) fn parse(toml: &str) -> Result<Catalogue, String> {
+    let file: File = toml::from_str(toml).map_err(|error| error.to_string())?;
+    let at = |span: Range<usize>, problem: &str| {
+        let before = toml.get(..span.start).unwrap_or(toml);
+        let line = before.matches('\n').count().saturating_add(1);
+        format!("error at line {line}: {problem}")
+    };
+
+    if !file.plans.contains_key(file.default_plan.get_ref()) {
+        return Err(at(file.default_plan.span(), "default_plan is not among the plans"));
+    }
+    let mut content_types = BTreeMap::new();
+    for (name, ContentTypeTable { cost, label }) in file.content_types {
+        let word = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        if name.get_ref().is_empty() || name.get_ref().len() > 64 || !name.get_ref().bytes().all(word) {
+            return Err(at(name.span(), "a content type is named with 1 to 64 of A-Z 0-9 _"));
+        }
+        content_types.insert(ContentType::new(name.get_ref()), Sold { cost, label: label.into_texts() });
+    }
+    let labels = file.labels;
+    let by_source = [
+        (Source::Initial, labels.initial),
+        (Source::Monthly, labels.monthly),
+        (Source::Purchase, labels.purchase),
+        (Source::Promotion, labels.promotion),
+        (Source::Adjustment, labels.adjustment),
+    ];
+    let mut demo = Vec::new();
+    let mut balance = 0_u64;
+    let mut previous_hours_ago = u32::MAX;
+    for step in file.test_user.demo {
+        let span = step.span();
+        let DemoTable { hours_ago, credit, content_type } = step.into_inner();
+        if hours_ago == 0 || hours_ago >= previous_hours_ago {
+            return Err(at(span, "demo entries lie in the past, oldest first, an hour or more apart"));
+        }
+        previous_hours_ago = hours_ago;
+        let (step, after) = match (credit, content_type) {
+            (Some(amount), None) => {
+                let after = balance.checked_add(amount.get()).filter(|after| *after <= AMOUNT_MAX);
+                (DemoStep::Credit { hours_ago, amount }, after)
+            }
+            (None, Some(name)) => {
+                let content_type = ContentType::new(&name);
+                let Some(sold) = content_types.get(&content_type) else {
+                    return Err(at(span, "the demo generates a content type that is not sold"));
+                };
+                (DemoStep::Generation { hours_ago, content_type }, balance.checked_sub(sold.cost.get()))
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                return Err(at(span, "a demo entry has either credit or content_type"));
+            }
+        };
+        balance = after.ok_or_else(|| at(span, "the demo's balance leaves what a balance can be"))?;
+        demo.push(step);
+    }
+
+    Ok(Catalogue {
+        default_plan: file.default_plan.into_inner(),
+        plans: file.plans.into_iter().map(|(name, plan)| (name, plan.into_plan())).collect(),
+        content_types,
+        labels: Labels {
+            by_source: by_source.into_iter().map(|(source, label)| (source, label.into_texts())).collect(),
+            billing_date: Texts { fr: labels.billing_date.fr.0, en: labels.billing_date.en.0 },
+        },
+        test_user: file.test_user.id,
+        demo,
+    })
+}
+
+impl PlanTable {
+    fn into_plan(self) -> Plan {
+        let Self { opening_balance, monthly_allowance, billing_day, time_zone } = self;
+        Plan {
+            opening_balance: opening_balance.0,
+            monthly_allowance: monthly_allowance.0,
+            billing_day,
+            time_zone: time_zone.0,
+        }
+    }
+}
+
+impl Texts<Label> {
+    fn into_texts(self) -> Texts<Arc<str>> {
+        Texts { fr: self.fr.0, en: self.en.0 }
+    }
+}

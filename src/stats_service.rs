@@ -1,0 +1,199 @@
+//! The façade: what a caller can do with accounts, named as in the module that Jeton replaces.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+
+use crate::{
+    committer::{Committer, Idempotency, Reply, Request, Surroundings},
+    history::{self, Page, Selection},
+    ledger::{Account, Amount, Command, ContentType, Decided, Source, Stats, Terms, TransactionId, UserId, decide},
+    locale::Locale,
+    plans::Catalogue,
+    stage::Stage,
+    store::{ANSWER_WITHIN, Store, StoreError},
+};
+
+/// All that can be done with accounts. One for each process.
+pub struct StatsService {
+    store: Arc<dyn Store>,
+    catalogue: &'static Catalogue,
+    stage: Stage,
+    surroundings: Arc<dyn Surroundings>,
+    committer: Committer,
+}
+
+/// Who asks for a change: their language, and how the request is made idempotent, if it is.
+#[derive(Clone, Default)]
+pub struct Caller {
+    /// The language of what is written.
+    pub locale: Locale,
+    /// Their name for the request.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// What was generated.
+#[derive(Clone, Debug)]
+pub struct Generation {
+    /// What; one that the catalogue has.
+    pub content_type: ContentType,
+    /// What it costs, instead of the catalogue's cost.
+    pub token_cost: Option<Amount>,
+    /// What the entry says, instead of the catalogue's label.
+    pub description: Option<String>,
+    /// The caller's own data.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// Tokens to add.
+#[derive(Clone, Debug)]
+pub struct TokenCredit {
+    /// How many.
+    pub amount: Amount,
+    /// Where they come from.
+    pub source: Source,
+    /// What the entry says, instead of the catalogue's label.
+    pub description: Option<String>,
+    /// The caller's own data.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+impl StatsService {
+    /// The service over `store`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        catalogue: &'static Catalogue,
+        stage: Stage,
+        surroundings: Arc<dyn Surroundings>,
+    ) -> Self {
+        let committer = Committer::new(Arc::clone(&store), catalogue, stage, Arc::clone(&surroundings));
+        Self { store, catalogue, stage, surroundings, committer }
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    /// The instant, by this service's clock.
+    #[must_use]
+    pub fn now(&self) -> crate::ledger::Timestamp {
+        self.surroundings.now()
+    }
+
+    /// The account of `user` as it is now. Opens it at the first touch and bills what fell due.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer; never a default.
+    pub async fn get_user_stats(&self, user: &UserId, locale: Locale) -> Result<Stats, StoreError> {
+        in_time(async {
+            let account = self.store.load(user).await?.map(|stored| stored.account);
+            if let Some(account) = account {
+                let settled = self.touch(account.clone(), user, locale)?;
+                if let (true, Ok(outcome)) = (settled.account == account, settled.result) {
+                    return Ok(outcome.stats);
+                }
+            }
+            match self.execute(user, Command::Touch, Caller { locale, idempotency: None }).await? {
+                Reply::Decided { decision: Ok(outcome), .. } => Ok(outcome.stats),
+                Reply::Decided { decision: Err(refused), .. } => Ok(refused.stats),
+                Reply::Replayed(_) => Err(StoreError::Damaged("a read has no idempotency key".to_owned())),
+            }
+        })
+        .await
+    }
+
+    fn touch(&self, account: Account, user: &UserId, locale: Locale) -> Result<Decided, StoreError> {
+        let terms = Terms { catalogue: self.catalogue, now: self.surroundings.now(), locale, stage: self.stage };
+        decide(Some(account), user, &Command::Touch, terms)
+            .map_err(|missing| StoreError::Damaged(format!("the account of user {user}: {missing}")))
+    }
+
+    /// Debits what a generation costs.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a refusal is in the [`Reply`].
+    pub async fn record_generation(
+        &self,
+        user: &UserId,
+        generation: Generation,
+        caller: Caller,
+    ) -> Result<Reply, StoreError> {
+        let Generation { content_type, token_cost, description, metadata } = generation;
+        self.execute(user, Command::Debit { content_type, cost: token_cost, description, metadata }, caller).await
+    }
+
+    /// Credits tokens.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a refusal is in the [`Reply`].
+    pub async fn add_tokens(&self, user: &UserId, credit: TokenCredit, caller: Caller) -> Result<Reply, StoreError> {
+        let TokenCredit { amount, source, description, metadata } = credit;
+        self.execute(user, Command::Credit { amount, source, description, metadata }, caller).await
+    }
+
+    /// Goes back to the opening state; the history is archived.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn reset_stats(&self, user: &UserId, caller: Caller) -> Result<Reply, StoreError> {
+        self.execute(user, Command::Reset, caller).await
+    }
+
+    /// A page of the history: at most `limit` entries of `selection` that lie beyond `cursor`. What fell due is billed
+    /// first, so that the history adds up to the balance.
+    ///
+    /// # Errors
+    /// [`StoreError`]; never an empty history instead.
+    pub async fn get_transaction_history(
+        &self,
+        user: &UserId,
+        selection: &Selection,
+        cursor: Option<TransactionId>,
+        limit: usize,
+        locale: Locale,
+    ) -> Result<Page, StoreError> {
+        in_time(async {
+            self.get_user_stats(user, locale).await?;
+            self.next_page(user, selection, cursor, limit).await
+        })
+        .await
+    }
+
+    /// A further page of a history that [`Self::get_transaction_history`] began.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn next_page(
+        &self,
+        user: &UserId,
+        selection: &Selection,
+        cursor: Option<TransactionId>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        in_time(history::page(self.store.as_ref(), user, selection, cursor, limit)).await
+    }
+
+    /// Bills what fell due.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn bill(&self, user: &UserId, locale: Locale) -> Result<Reply, StoreError> {
+        self.execute(user, Command::Touch, Caller { locale, idempotency: None }).await
+    }
+
+    async fn execute(&self, user: &UserId, command: Command, caller: Caller) -> Result<Reply, StoreError> {
+        let Caller { locale, idempotency } = caller;
+        self.committer.execute(user, Request { command, locale, idempotency }).await
+    }
+}
+
+/// Waits for an answer of the store no longer than a caller may wait.
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable { cause: "the store did not answer in time".to_owned(), sent: false })
+    })
+}

@@ -1,0 +1,247 @@
+//! What keeps accounts and histories: one contract, two implementations, one conformance suite (`tests/stores.rs`).
+//!
+//! A store knows no rule. It keeps, for each user, an account document under a revision, a history of entries, the
+//! histories that resets archived, and the answers to idempotent requests; and for all users together an index of who
+//! is due for billing. The one operation that changes an account is [`Store::commit`]: compare and write, atomic.
+
+pub mod embedded;
+pub mod keys;
+pub mod redis;
+
+use std::{fmt, time::Duration};
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ledger::{Account, DamagedAccount, Timestamp, Transaction, TransactionId, UserId},
+    system,
+};
+
+/// How long the answer to an idempotent request is remembered (contract §4).
+pub const ONCE_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A caller is answered within this time, if only with [`StoreError::Unavailable`] (contract §3: within 5 s).
+pub const ANSWER_WITHIN: Duration = Duration::from_millis(4_500);
+
+/// What a store's operation gives, later.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// The contract. An operation that fails has changed nothing, but for [`StoreError::Unavailable`] with `sent`, which
+/// may have.
+pub trait Store: Send + Sync {
+    /// What it is, for people: `redis`, `embedded`.
+    fn name(&self) -> &'static str;
+
+    /// The account of `user`; `None` when there is none.
+    fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>>;
+
+    /// Writes all of `commit`, or, if another came before it, none.
+    fn commit<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Committed>;
+
+    /// Which commit wrote the entry `id` of a history; `None` when there is no such entry.
+    fn written_by<'a>(&'a self, user: &'a UserId, history: History, id: TransactionId) -> Answer<'a, Option<Revision>>;
+
+    /// Entries of the current history, at most `range.count`, from one end of the range.
+    fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>>;
+
+    /// The first `limit` users whose noted billing time is at or before `until`, in the order of those times. A hint:
+    /// a user may be noted too early, never too late.
+    fn due(&self, until: Timestamp, limit: usize) -> Answer<'_, Vec<UserId>>;
+
+    /// Notes when `user` is billed next.
+    fn note_due<'a>(&'a self, user: &'a UserId, at: Timestamp) -> Answer<'a, ()>;
+
+    /// Answers when the store does.
+    fn ping(&self) -> Answer<'_, ()>;
+}
+
+/// Names one state of an account: unique to the commit that wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(String);
+
+impl Revision {
+    /// The revision of this name.
+    #[must_use]
+    pub const fn new(name: String) -> Self {
+        Self(name)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An account and the revision it was read at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The state's name.
+    pub revision: Revision,
+    /// The state.
+    pub account: Account,
+}
+
+impl Stored {
+    /// Reads a document, as every store must: damage is an error, never an empty account.
+    fn read(user: &UserId, revision: String, document: &str) -> Result<Self, StoreError> {
+        let account = Account::from_document(document, user).map_err(|damage| StoreError::damaged(user, &damage))?;
+        Ok(Self { revision: Revision(revision), account })
+    }
+}
+
+/// One of a user's histories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// The one that grows.
+    Current,
+    /// The one that the reset of this number (0, 1, …) put away.
+    Archived(u32),
+}
+
+/// A change to one account.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Whose.
+    pub user: UserId,
+    /// The revision that the change was decided on; `None` when there was no account.
+    pub expected: Option<Revision>,
+    /// The revision of the new state. It marks the entries too.
+    pub revision: Revision,
+    /// The new state.
+    pub document: String,
+    /// What joins the history, oldest first, as JSON.
+    pub entries: Vec<(TransactionId, String)>,
+    /// That the history is archived, and when.
+    pub archive: Option<Archive>,
+    /// The answers to remember.
+    pub once: Vec<(IdempotencyKey, OnceRecord)>,
+    /// The next billing time, when the change moved it.
+    pub due: Option<Timestamp>,
+    /// The instant of the decision.
+    pub now: Timestamp,
+}
+
+/// Where in a commit the history is put away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// After how many of the commit's entries.
+    pub after: usize,
+    /// The archive's number.
+    pub number: u32,
+}
+
+/// What came of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It was written.
+    Done,
+    /// Nothing was written: the account is not what was expected, but this.
+    Conflict(Option<Stored>),
+    /// Nothing was written: some of the idempotency keys have answers, in the order of [`Commit::once`].
+    Replays(Vec<Option<OnceRecord>>),
+}
+
+/// The caller's name for a change: 1–255 visible ASCII characters (contract §4).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// `text` as a key; `None` when it is not one.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let valid = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        valid.then(|| Self(text.to_owned()))
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The remembered answer to an idempotent request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnceRecord {
+    /// The commit that wrote it.
+    pub commit: Revision,
+    /// What was asked: SHA-256, in hexadecimal.
+    pub fingerprint: String,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// The body of the answer.
+    pub body: String,
+}
+
+/// A part of a history, read from one end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryRange {
+    /// Only entries after this one.
+    pub after: Option<TransactionId>,
+    /// Only entries before this one.
+    pub before: Option<TransactionId>,
+    /// Which end comes first.
+    pub order: Order,
+    /// At most so many.
+    pub count: usize,
+}
+
+/// The order of a page of entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    Ascending,
+    /// Newest first.
+    #[default]
+    Descending,
+}
+
+/// Why a store could not answer. The text is for the operator's log, never for a caller.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It did not answer in time, or the line broke.
+    #[error("{cause}")]
+    Unavailable {
+        /// What happened.
+        cause: String,
+        /// Whether the operation was sent and may have been carried out, or still may be.
+        sent: bool,
+    },
+    /// It answered that it will not do it: out of memory, read-only, not permitted.
+    #[error("{0}")]
+    Refused(String),
+    /// It is not set up: no URL, a wrong password.
+    #[error("{0}")]
+    Misconfigured(String),
+    /// Others changed the account so often that no commit came through.
+    #[error("the account changed under every attempt to commit")]
+    Contended,
+    /// What it holds is not what Jeton wrote.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl StoreError {
+    fn damaged(user: &UserId, damage: &DamagedAccount) -> Self {
+        Self::Damaged(format!("the account of user {user} is damaged and was left as it is: {damage}"))
+    }
+}
+
+/// The pause before attempt `attempt` (1, 2, …) to reach a store again: 25 ms doubled each time up to 400 ms, of which a
+/// random half is left out so that many callers don't come back at once.
+#[must_use]
+pub fn pause_before(attempt: u32) -> Duration {
+    let full = 25_u64.saturating_mul(1 << attempt.saturating_sub(1).min(4));
+    let half = full.checked_div(2).unwrap_or(full);
+    let random = u64::try_from(system::random() >> 96).unwrap_or(0);
+    Duration::from_millis(half.saturating_add(random.checked_rem(half.max(1)).unwrap_or(0)))
+}
+
+impl fmt::Display for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

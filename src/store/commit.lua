@@ -1,0 +1,75 @@
+-- Commits a change to one account: compares, then writes everything, or nothing. It knows no rule of the ledger.
+--
+-- KEYS[1]     account: hash `rev`, `doc`
+-- KEYS[2]     history: stream of `tx`, `c`
+-- KEYS[3]     archive: where the history goes at a reset; not touched otherwise
+-- KEYS[4..]   once: one string for each idempotent request of the commit
+--
+-- ARGV[1]     the revision that the account must have; '' when there must be no account
+-- ARGV[2]     the new revision, also the entries' `c`
+-- ARGV[3]     the new document
+-- ARGV[4]     after how many entries the history is archived; '' for not at all
+-- ARGV[5]     how long the once records live, in milliseconds
+-- ARGV[6]     n, the number of entries
+-- ARGV[7..]   n times: id, tx; then one record for each once key
+--
+-- Replies
+--   'done'                      everything is written
+--   {'conflict', rev, doc}      the account is another; nothing is written
+--   {'conflict'}                there is no account; nothing is written
+--   {'orphan'}                  a history without an account, or an archive where none can be: keys were lost; nothing
+--                               is written
+--   {'replay', record, ...}     a once key has a record: one for each key, '' where there is none; nothing is written
+--
+-- The one write that can fail (an id that does not increase, no memory) is the first, so a failure leaves nothing half
+-- done.
+
+local account, history, archive = KEYS[1], KEYS[2], KEYS[3]
+local expected, revision, document, archive_after, lifetime = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local entries = tonumber(ARGV[6])
+local first_entry, first_record = 7, 7 + 2 * entries
+local first_once = 4
+
+if #KEYS >= first_once then
+  local reply, found = { 'replay' }, false
+  for i = first_once, #KEYS do
+    local record = redis.call('GET', KEYS[i])
+    found = found or record
+    reply[#reply + 1] = record or ''
+  end
+  if found then
+    return reply
+  end
+end
+
+local current = redis.call('HGET', account, 'rev') or ''
+if current ~= expected then
+  if current == '' then
+    return { 'conflict' }
+  end
+  return { 'conflict', current, redis.call('HGET', account, 'doc') or '' }
+end
+if expected == '' and redis.call('EXISTS', history) == 1 then
+  return { 'orphan' }
+end
+if archive_after ~= '' and redis.call('EXISTS', archive) == 1 then
+  return { 'orphan' }
+end
+
+local function put_away_after(count)
+  if archive_after ~= '' and tonumber(archive_after) == count and redis.call('EXISTS', history) == 1 then
+    redis.call('RENAME', history, archive)
+  end
+end
+
+put_away_after(0)
+for i = 1, entries do
+  local at = first_entry + 2 * (i - 1)
+  redis.call('XADD', history, ARGV[at], 'tx', ARGV[at + 1], 'c', revision)
+  put_away_after(i)
+end
+redis.call('HSET', account, 'rev', revision, 'doc', document)
+for i = first_once, #KEYS do
+  redis.call('SET', KEYS[i], ARGV[first_record + i - first_once], 'PX', lifetime)
+end
+return 'done'

@@ -1,0 +1,243 @@
+//! The store of the local server: one file, no server to install, nothing lost when the process is killed.
+//!
+//! It is a [redb](https://docs.rs/redb) database. One thread writes; commits that wait for it together share one
+//! transaction, which is on disk before any of them is answered.
+
+mod tables;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, Sender},
+    },
+    thread,
+};
+
+use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase};
+use tokio::{sync::oneshot, task};
+
+use self::tables::{ACCOUNTS, DUE, ENTRIES, Writing, history_number};
+use super::{Answer, Commit, Committed, EntryRange, History, OnceRecord, Order, Revision, Store, StoreError, Stored};
+use crate::ledger::{Timestamp, Transaction, TransactionId, UserId};
+
+/// How many commits share one transaction at most.
+const COMMITS_TOGETHER_MAX: usize = 256;
+
+/// Accounts and histories in a file.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    database: Arc<Database>,
+    writer: Sender<Job>,
+}
+
+/// Why the file could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("{0} is in use by another process: stop it, or choose another folder with --data")]
+    InUse(PathBuf),
+    /// The folder cannot be made.
+    #[error("cannot create the folder {0}: {1}")]
+    Folder(PathBuf, io::Error),
+    /// The file is damaged or cannot be read.
+    #[error("cannot open {0}: {1}")]
+    Database(PathBuf, redb::Error),
+}
+
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Work for the writing thread.
+enum Job {
+    Commit(Box<Commit>, Reply<Committed>),
+    NoteDue(UserId, Timestamp, Reply<()>),
+}
+
+/// A job that was done in a transaction that is not on disk yet.
+enum Done {
+    Commit(Result<Committed, StoreError>, Reply<Committed>),
+    NoteDue(Result<(), StoreError>, Reply<()>),
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `folder`, which is made if there is none.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the folder or the file cannot be used.
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        fs::create_dir_all(folder).map_err(|error| OpenError::Folder(folder.to_owned(), error))?;
+        let path = folder.join("jeton.redb");
+        let database = Database::create(&path).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(path.clone()),
+            other => OpenError::Database(path.clone(), other.into()),
+        })?;
+        Writing::create_tables(&database).map_err(|error| OpenError::Database(path, error))?;
+        let database = Arc::new(database);
+        let (writer, jobs) = mpsc::channel();
+        let writing = Arc::clone(&database);
+        thread::spawn(move || write_all(&writing, &jobs));
+        Ok(Self { database, writer })
+    }
+
+    async fn write<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        // The thread lives as long as this sender, so both can only fail if it panicked.
+        self.writer.send(job(reply)).map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let database = Arc::clone(&self.database);
+        let reading = task::spawn_blocking(move || work(&database.begin_read().map_err(broken)?));
+        reading.await.map_err(|_| stopped())?
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Refused("the embedded store has stopped".to_owned())
+}
+
+fn broken(error: impl Into<redb::Error>) -> StoreError {
+    StoreError::Refused(format!("the embedded store cannot read or write its file: {}", error.into()))
+}
+
+/// The writing thread: takes what waits, does it in one transaction, and answers when that is on disk.
+fn write_all(database: &Database, jobs: &Receiver<Job>) {
+    while let Ok(first) = jobs.recv() {
+        let waiting = std::iter::once(first).chain(jobs.try_iter()).take(COMMITS_TOGETHER_MAX);
+        let (done, written) = write_together(database, waiting);
+        for job in done {
+            match job {
+                Done::Commit(result, reply) => drop(reply.send(written.clone().and(result))),
+                Done::NoteDue(result, reply) => drop(reply.send(written.clone().and(result))),
+            }
+        }
+    }
+}
+
+fn write_together(database: &Database, jobs: impl Iterator<Item = Job>) -> (Vec<Done>, Result<(), StoreError>) {
+    let transaction = match database.begin_write() {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            let failed = broken(error);
+            let refuse = |job| match job {
+                Job::Commit(_, reply) => Done::Commit(Err(failed.clone()), reply),
+                Job::NoteDue(_, _, reply) => Done::NoteDue(Err(failed.clone()), reply),
+            };
+            return (jobs.map(refuse).collect(), Ok(()));
+        }
+    };
+    let mut done = Vec::new();
+    let worked = Writing::open(&transaction).map(|mut tables| {
+        done.extend(jobs.map(|job| match job {
+            Job::Commit(commit, reply) => Done::Commit(tables.commit(&commit), reply),
+            Job::NoteDue(user, at, reply) => Done::NoteDue(tables.note_due(&user, at).map_err(broken), reply),
+        }));
+    });
+    // A job that failed midway must not leave its half: then nothing of this round is kept.
+    let failed = done.iter().find_map(|job| match job {
+        Done::Commit(Err(error @ StoreError::Refused(_)), _) | Done::NoteDue(Err(error), _) => Some(error.clone()),
+        Done::Commit(..) | Done::NoteDue(..) => None,
+    });
+    let written = match (worked, failed) {
+        (Ok(()), None) => transaction.commit().map_err(broken),
+        (Ok(()), Some(error)) => transaction.abort().map_err(broken).and(Err(error)),
+        (Err(error), _) => Err(broken(error)),
+    };
+    (done, written)
+}
+
+impl Store for EmbeddedStore {
+    fn name(&self) -> &'static str {
+        "embedded"
+    }
+
+    fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>> {
+        let user = user.clone();
+        Box::pin(self.read(move |reading| {
+            let accounts = reading.open_table(ACCOUNTS).map_err(broken)?;
+            let Some(found) = accounts.get(user.as_str()).map_err(broken)? else { return Ok(None) };
+            let (revision, document) = found.value();
+            Stored::read(&user, revision.to_owned(), document).map(Some)
+        }))
+    }
+
+    fn commit<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Committed> {
+        Box::pin(self.write(|reply| Job::Commit(Box::new(commit.clone()), reply)))
+    }
+
+    fn written_by<'a>(&'a self, user: &'a UserId, history: History, id: TransactionId) -> Answer<'a, Option<Revision>> {
+        let user = user.clone();
+        Box::pin(self.read(move |reading| {
+            let accounts = reading.open_table(ACCOUNTS).map_err(broken)?;
+            let number = history_number(&accounts, &user, history)?;
+            let entries = reading.open_table(ENTRIES).map_err(broken)?;
+            let key = (user.as_str(), number, id.timestamp().as_millis(), id.sequence());
+            let found = entries.get(key).map_err(broken)?;
+            Ok(found.map(|entry| Revision::new(entry.value().0.to_owned())))
+        }))
+    }
+
+    fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>> {
+        let user = user.clone();
+        Box::pin(self.read(move |reading| {
+            let accounts = reading.open_table(ACCOUNTS).map_err(broken)?;
+            let number = history_number(&accounts, &user, History::Current)?;
+            let entries = reading.open_table(ENTRIES).map_err(broken)?;
+            let key = |id: TransactionId| (user.as_str(), number, id.timestamp().as_millis(), id.sequence());
+            let first = (user.as_str(), number, 0, 0);
+            let last = (user.as_str(), number, u64::MAX, u32::MAX);
+            let found =
+                entries.range(first.max(range.after.map_or(first, key))..=last.min(range.before.map_or(last, key)));
+            let found = found.map_err(broken)?;
+            let transaction = |item: Result<
+                (redb::AccessGuard<'_, tables::EntryKey>, redb::AccessGuard<'_, tables::EntryValue>),
+                redb::StorageError,
+            >| {
+                let (key, value) = item.map_err(broken)?;
+                let (_, _, millis, sequence) = key.value();
+                let damaged = |cause: String| {
+                    StoreError::Damaged(format!("entry {millis}-{sequence} of user {user} is damaged: {cause}"))
+                };
+                let millis = Timestamp::from_millis(millis).ok_or_else(|| damaged("not an instant".to_owned()))?;
+                let entry = serde_json::from_str(value.value().1).map_err(|error| damaged(error.to_string()))?;
+                Ok(Transaction { id: TransactionId::new(millis, sequence), entry })
+            };
+            let beyond = |found: &Result<Transaction, StoreError>| {
+                found.as_ref().is_ok_and(|found| Some(found.id) == range.after || Some(found.id) == range.before)
+            };
+            match range.order {
+                Order::Ascending => found.map(transaction).filter(|found| !beyond(found)).take(range.count).collect(),
+                Order::Descending => {
+                    found.rev().map(transaction).filter(|found| !beyond(found)).take(range.count).collect()
+                }
+            }
+        }))
+    }
+
+    fn due(&self, until: Timestamp, limit: usize) -> Answer<'_, Vec<UserId>> {
+        Box::pin(self.read(move |reading| {
+            let due = reading.open_table(DUE).map_err(broken)?;
+            let last = until.as_millis().saturating_add(1);
+            let found = due.range(..(last, "")).map_err(broken)?.take(limit);
+            let user = |item: Result<(redb::AccessGuard<'_, (u64, &'static str)>, _), redb::StorageError>| {
+                let (key, _) = item.map_err(broken)?;
+                Ok(UserId::new(key.value().1))
+            };
+            found.map(user).filter_map(Result::transpose).collect()
+        }))
+    }
+
+    fn note_due<'a>(&'a self, user: &'a UserId, at: Timestamp) -> Answer<'a, ()> {
+        let user = user.clone();
+        Box::pin(self.write(move |reply| Job::NoteDue(user, at, reply)))
+    }
+
+    fn ping(&self) -> Answer<'_, ()> {
+        Box::pin(self.read(|_| Ok(())))
+    }
+}

@@ -1,0 +1,158 @@
+use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
+
+use super::{Commit, Committed, History, OnceRecord, StoreError, Stored, broken};
+use crate::{
+    ledger::{Account, Timestamp, UserId},
+    store::{Archive, IdempotencyKey, ONCE_LIFETIME},
+};
+
+/// User, history number, milliseconds, sequence. A reset begins the next history number; nothing moves.
+pub(super) type EntryKey = (&'static str, u32, u64, u32);
+/// The revision that wrote the entry, and the entry as JSON.
+pub(super) type EntryValue = (&'static str, &'static str);
+
+/// User → revision, document.
+pub(super) const ACCOUNTS: TableDefinition<'_, &str, (&str, &str)> = TableDefinition::new("accounts");
+/// All histories.
+pub(super) const ENTRIES: TableDefinition<'_, EntryKey, EntryValue> = TableDefinition::new("entries");
+/// User, idempotency key → when it is forgotten, record as JSON.
+pub(super) const ONCE: TableDefinition<'_, (&str, &str), (u64, &str)> = TableDefinition::new("once");
+/// The same by time, to find what is to be forgotten.
+pub(super) const ONCE_EXPIRY: TableDefinition<'_, (u64, &str, &str), ()> = TableDefinition::new("once_expiry");
+/// Billing time, user.
+pub(super) const DUE: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("due");
+/// User → billing time.
+pub(super) const DUE_OF: TableDefinition<'_, &str, u64> = TableDefinition::new("due_of");
+
+/// How many forgotten records a commit clears away at most: more than it adds, so that they do not pile up.
+const FORGOTTEN_TOGETHER_MAX: usize = 8;
+
+/// The number of a history: an archive's own, or for the current one the count of archives before it.
+pub(super) fn history_number(
+    accounts: &impl ReadableTable<&'static str, (&'static str, &'static str)>,
+    user: &UserId,
+    history: History,
+) -> Result<u32, StoreError> {
+    match history {
+        History::Archived(number) => Ok(number),
+        History::Current => {
+            let Some(found) = accounts.get(user.as_str()).map_err(broken)? else { return Ok(0) };
+            let (revision, document) = found.value();
+            Ok(Stored::read(user, revision.to_owned(), document)?.account.archives())
+        }
+    }
+}
+
+/// The tables of a transaction that writes.
+pub(super) struct Writing<'a> {
+    accounts: Table<'a, &'static str, (&'static str, &'static str)>,
+    entries: Table<'a, EntryKey, EntryValue>,
+    once: Table<'a, (&'static str, &'static str), (u64, &'static str)>,
+    once_expiry: Table<'a, (u64, &'static str, &'static str), ()>,
+    due: Table<'a, (u64, &'static str), ()>,
+    due_of: Table<'a, &'static str, u64>,
+}
+
+impl<'a> Writing<'a> {
+    /// Makes the tables that are not there yet, so that readers find them.
+    pub(super) fn create_tables(database: &Database) -> Result<(), redb::Error> {
+        let transaction = database.begin_write()?;
+        drop(Writing::open(&transaction)?);
+        Ok(transaction.commit()?)
+    }
+
+    pub(super) fn open(transaction: &'a WriteTransaction) -> Result<Self, redb::TableError> {
+        Ok(Self {
+            accounts: transaction.open_table(ACCOUNTS)?,
+            entries: transaction.open_table(ENTRIES)?,
+            once: transaction.open_table(ONCE)?,
+            once_expiry: transaction.open_table(ONCE_EXPIRY)?,
+            due: transaction.open_table(DUE)?,
+            due_of: transaction.open_table(DUE_OF)?,
+        })
+    }
+
+    /// [`Store::commit`](crate::store::Store::commit): compares everything, then writes everything.
+    pub(super) fn commit(&mut self, commit: &Commit) -> Result<Committed, StoreError> {
+        let user = commit.user.as_str();
+        let now = commit.now.as_millis();
+        let records =
+            commit.once.iter().map(|(key, _)| self.remembered(user, key, now)).collect::<Result<Vec<_>, _>>()?;
+        if records.iter().any(Option::is_some) {
+            return Ok(Committed::Replays(records));
+        }
+        let stored = match self.accounts.get(user).map_err(broken)? {
+            Some(found) => {
+                let (revision, document) = found.value();
+                Some(Stored::read(&commit.user, revision.to_owned(), document)?)
+            }
+            None => None,
+        };
+        if stored.as_ref().map(|stored| &stored.revision) != commit.expected.as_ref() {
+            return Ok(Committed::Conflict(stored));
+        }
+
+        let before = stored.as_ref().map(|stored| &stored.account).map_or(0, Account::archives);
+        let revision = commit.revision.as_str();
+        for (index, (id, entry)) in commit.entries.iter().enumerate() {
+            let put_away = commit.archive.is_some_and(|Archive { after, .. }| index >= after);
+            let history = before.saturating_add(u32::from(put_away));
+            let key = (user, history, id.timestamp().as_millis(), id.sequence());
+            self.entries.insert(key, (revision, entry.as_str())).map_err(broken)?;
+        }
+        self.accounts.insert(user, (revision, commit.document.as_str())).map_err(broken)?;
+        self.forget(now).map_err(broken)?;
+        for (key, record) in &commit.once {
+            let record = serde_json::to_string(record).map_err(|error| StoreError::Damaged(error.to_string()))?;
+            self.remember(user, key, now, &record).map_err(broken)?;
+        }
+        if let Some(at) = commit.due {
+            self.note_due(&commit.user, at).map_err(broken)?;
+        }
+        Ok(Committed::Done)
+    }
+
+    fn remembered(&self, user: &str, key: &IdempotencyKey, now: u64) -> Result<Option<OnceRecord>, StoreError> {
+        let found = self.once.get((user, key.as_str())).map_err(broken)?;
+        let Some(found) = found.filter(|found| found.value().0 > now) else { return Ok(None) };
+        serde_json::from_str(found.value().1)
+            .map(Some)
+            .map_err(|error| StoreError::Damaged(format!("an idempotency record of user {user} is damaged: {error}")))
+    }
+
+    fn remember(&mut self, user: &str, key: &IdempotencyKey, now: u64, record: &str) -> Result<(), redb::StorageError> {
+        let lifetime = u64::try_from(ONCE_LIFETIME.as_millis()).unwrap_or(u64::MAX);
+        let expiry = now.saturating_add(lifetime);
+        self.once.insert((user, key.as_str()), (expiry, record))?;
+        self.once_expiry.insert((expiry, user, key.as_str()), ())?;
+        Ok(())
+    }
+
+    fn forget(&mut self, now: u64) -> Result<(), redb::StorageError> {
+        for _ in 0..FORGOTTEN_TOGETHER_MAX {
+            let first = self.once_expiry.first()?.map(|(key, _)| {
+                let (expiry, user, key) = key.value();
+                (expiry, user.to_owned(), key.to_owned())
+            });
+            let Some((expiry, user, key)) = first.filter(|(expiry, _, _)| *expiry <= now) else { return Ok(()) };
+            self.once_expiry.remove((expiry, user.as_str(), key.as_str()))?;
+            // The same key may have been used again since: then it has a later expiry.
+            let same = self.once.get((user.as_str(), key.as_str()))?.is_some_and(|found| found.value().0 == expiry);
+            if same {
+                self.once.remove((user.as_str(), key.as_str()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// [`Store::note_due`](crate::store::Store::note_due).
+    pub(super) fn note_due(&mut self, user: &UserId, at: Timestamp) -> Result<(), redb::StorageError> {
+        let user = user.as_str();
+        let noted = self.due_of.insert(user, at.as_millis())?.map(|noted| noted.value());
+        if let Some(noted) = noted {
+            self.due.remove((noted, user))?;
+        }
+        self.due.insert((at.as_millis(), user), ())?;
+        Ok(())
+    }
+}

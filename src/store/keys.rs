@@ -1,0 +1,59 @@
+//! Every key that Jeton uses in Redis. A user's keys carry the user in braces, so that they share a cluster slot.
+
+use crate::{
+    ledger::UserId,
+    store::{History, IdempotencyKey},
+};
+
+/// How many keys the index of due users is spread over.
+pub const DUE_KEYS: u8 = 16;
+
+/// The keys under one prefix.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    /// The keys that begin with `prefix`.
+    #[must_use]
+    pub fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned() }
+    }
+
+    /// Hash `rev`, `doc`: the account.
+    #[must_use]
+    pub fn account(&self, user: &UserId) -> String {
+        format!("{}:{{{user}}}:account", self.prefix)
+    }
+
+    /// Stream of `tx`, `c`: a history.
+    #[must_use]
+    pub fn history(&self, user: &UserId, history: History) -> String {
+        match history {
+            History::Current => format!("{}:{{{user}}}:history", self.prefix),
+            History::Archived(number) => format!("{}:{{{user}}}:archive:{number}", self.prefix),
+        }
+    }
+
+    /// String: the answer to an idempotent request.
+    #[must_use]
+    pub fn once(&self, user: &UserId, key: &IdempotencyKey) -> String {
+        format!("{}:{{{user}}}:once:{key}", self.prefix)
+    }
+
+    /// Sorted set: the due users of one sixteenth of all users, numbered 00–15.
+    #[must_use]
+    pub fn due(&self, number: u8) -> String {
+        format!("{}:due:{number:02}", self.prefix)
+    }
+
+    /// The [due](Self::due) key that `user` belongs to, by the FNV-1a hash of the id: the same in every version.
+    #[must_use]
+    pub fn due_of(&self, user: &UserId) -> String {
+        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let hash = user.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, mix);
+        let number = hash.checked_rem(u64::from(DUE_KEYS)).unwrap_or(0);
+        self.due(u8::try_from(number).unwrap_or(0))
+    }
+}

@@ -1,0 +1,91 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, Value, aio::MultiplexedConnection, io::tcp::TcpSettings,
+};
+use tokio::sync::OnceCell;
+
+use super::failure::{self, InvalidRedisUrl};
+use crate::store::StoreError;
+
+/// How long opening the connection may take: name, TCP, TLS, password.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// How long Redis may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// How many commands may wait to be written; more callers wait in line.
+const COMMANDS_WAITING_MAX: usize = 1_024;
+
+/// One attempt at opening, and its result: all who need the connection wait for the same one.
+type Opening = Arc<OnceCell<Result<MultiplexedConnection, StoreError>>>;
+
+/// The one connection to Redis, multiplexed: opened by the first who needs it, opened anew after it broke.
+pub(super) struct Connection {
+    client: Client,
+    address: String,
+    opening: Mutex<Opening>,
+}
+
+impl Connection {
+    pub(super) fn new(url: &str) -> Result<Self, InvalidRedisUrl> {
+        let info = failure::checked(url)?.into_connection_info().map_err(|error| InvalidRedisUrl::new(&error))?;
+        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let address = info.addr().to_string();
+        if url.starts_with("rediss:") {
+            // The TLS library wants its cryptography named before its first use. A second call changes nothing.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let client = Client::open(info).map_err(|error| InvalidRedisUrl::new(&error))?;
+        Ok(Self { client, address, opening: Mutex::default() })
+    }
+
+    /// Sends a command and waits for the answer. A broken line is forgotten, so that the next command opens another.
+    pub(super) async fn send(&self, command: &Cmd) -> Result<Value, StoreError> {
+        let opening = Arc::clone(&self.current());
+        let connection = opening.get_or_init(|| self.open()).await.clone();
+        let mut connection = connection.inspect_err(|_| self.forget(&opening))?;
+        connection.send_packed_command(command).await.and_then(Value::extract_error).map_err(|error| {
+            if failure::breaks_the_line(&error) {
+                self.forget(&opening);
+            }
+            failure::of_command(&self.address, &error)
+        })
+    }
+
+    async fn open(&self) -> Result<MultiplexedConnection, StoreError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(ANSWER_TIMEOUT))
+            .set_pipeline_buffer_size(COMMANDS_WAITING_MAX);
+        let opened = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        opened.map_err(|error| failure::of_opening(&self.address, &error))
+    }
+
+    fn current(&self) -> Opening {
+        Arc::clone(&self.opening.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes the next command open another connection, unless that was done already.
+    fn forget(&self, broken: &Opening) {
+        let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&opening, broken) {
+            *opening = Opening::default();
+        }
+    }
+}
+
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redis at {}", self.address)
+    }
+}
+
+impl fmt::Debug for Connection {
+    /// Without the client, which knows the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,16 @@
+//! The tests: through the public door, against real servers. One binary; each module is a subject.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a test that meets the unexpected fails, and says where"
+)]
+
+mod support;
+
+mod examples;

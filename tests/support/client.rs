@@ -1,0 +1,135 @@
+//! A caller of Jeton.
+
+use std::collections::HashMap;
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+
+/// Calls functions, each where it is.
+#[derive(Clone)]
+pub(crate) struct Client {
+    bases: HashMap<&'static str, String>,
+    http: reqwest::Client,
+    headers: Vec<(String, String)>,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The headers.
+    pub(crate) headers: reqwest::header::HeaderMap,
+    /// The body as it came.
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The body of a success.
+    pub(crate) fn ok(&self) -> Value {
+        assert_eq!(self.status, 200, "{self:?}");
+        self.json()
+    }
+
+    /// The problem's code.
+    pub(crate) fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_else(|| panic!("no code: {self:?}")).to_owned()
+    }
+
+    /// A header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+impl Client {
+    /// A client that finds functions at these addresses.
+    pub(crate) fn new(bases: HashMap<&'static str, String>) -> Self {
+        let http = reqwest::Client::builder().pool_max_idle_per_host(256).build().unwrap();
+        Self { bases, http, headers: Vec::new() }
+    }
+
+    /// The same client, which sends this header with every call.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same client, with this key.
+    pub(crate) fn with_key(self, secret: &str) -> Self {
+        self.with("Authorization", &format!("Bearer {secret}"))
+    }
+
+    /// A request to `path`, which begins with the function's name.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let function = path.split('?').next().unwrap();
+        let base = self.bases.get(function).unwrap_or_else(|| panic!("no function {function}"));
+        let request = self.http.request(method, format!("{base}/api/{path}"));
+        self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    }
+
+    /// `GET /api/{path}`.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        send(self.request(Method::GET, path)).await
+    }
+
+    /// `POST /api/{function}` with a JSON body.
+    pub(crate) async fn post(&self, function: &str, body: Value) -> Answer {
+        send(self.request(Method::POST, function).json(&body)).await
+    }
+
+    /// The same with an idempotency key.
+    pub(crate) async fn post_once(&self, function: &str, key: &str, body: Value) -> Answer {
+        send(self.request(Method::POST, function).header("Idempotency-Key", key).json(&body)).await
+    }
+
+    /// The stats of `user`.
+    pub(crate) async fn stats(&self, user: &str) -> Value {
+        self.get(&format!("stats?userId={}", encoded(user))).await.ok()
+    }
+
+    /// The whole history of `user`, newest first, page by page.
+    pub(crate) async fn history(&self, user: &str) -> Vec<Value> {
+        self.history_of(&format!("userId={}&limit=1000", encoded(user))).await
+    }
+
+    /// All pages of this selection.
+    pub(crate) async fn history_of(&self, query: &str) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.get(&format!("transactions?{query}{cursor}")).await.ok();
+            all.extend(page["transactions"].as_array().unwrap().iter().cloned());
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return all,
+            }
+        }
+    }
+}
+
+/// Sends a request and reads the answer.
+pub(crate) async fn send(request: RequestBuilder) -> Answer {
+    let response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Answer { status, headers, body: response.text().await.expect("a body") }
+}
+
+/// `text` for a query string.
+pub(crate) fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// Credits minus debits.
+pub(crate) fn sum(history: &[Value]) -> i128 {
+    let signed = |entry: &Value| {
+        let amount = i128::from(entry["amount"].as_u64().unwrap());
+        if entry["type"] == "CREDIT" { amount } else { -amount }
+    };
+    history.iter().map(signed).sum()
+}

@@ -1,0 +1,94 @@
+//! Processes that the tests start, and end by their id.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::{Ipv4Addr, TcpListener},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Condvar, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long anything may take to happen before the test gives up on it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A port that is free now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// A child process whose output lines are kept. It ends with its value.
+pub(crate) struct Process {
+    child: Child,
+    output: Arc<(Mutex<Vec<String>>, Condvar)>,
+}
+
+impl Process {
+    /// Starts `command`, with nothing of this process's settings for Jeton.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        for name in ["REDIS_URL", "VERCEL", "VERCEL_ENV", "VERCEL_DEV", "NODE_ENV", "CRON_SECRET"] {
+            if !command.get_envs().any(|(set, _)| set == name) {
+                command.env_remove(name);
+            }
+        }
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+        let output = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        keep(child.stdout.take().unwrap(), Arc::clone(&output));
+        keep(child.stderr.take().unwrap(), Arc::clone(&output));
+        Self { child, output }
+    }
+
+    /// What it has said so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.output.0.lock().unwrap().clone()
+    }
+
+    /// Waits for a line that `wanted` accepts.
+    pub(crate) fn wait_for_line(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let (lines, changed) = &*self.output;
+        let found = |lines: &Vec<String>| lines.iter().find(|line| wanted(line)).cloned();
+        let (lines, _) =
+            changed.wait_timeout_while(lines.lock().unwrap(), PATIENCE, |lines| found(lines).is_none()).unwrap();
+        found(&lines).unwrap_or_else(|| panic!("the line did not come; there were: {lines:#?}"))
+    }
+
+    /// Sends a signal, by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits for its end: whether it said that it succeeded.
+    pub(crate) fn wait(&mut self) -> bool {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            assert!(begun.elapsed() < PATIENCE, "the process did not end");
+            thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn keep(output: impl Read + Send + 'static, lines: Arc<(Mutex<Vec<String>>, Condvar)>) {
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            lines.0.lock().unwrap().push(line);
+            lines.1.notify_all();
+        }
+    });
+}

@@ -1,0 +1,106 @@
+//! A real Redis for a test, on a free port of the loopback address, without data on disk.
+
+use std::{collections::HashMap, process::Command, thread, time::Instant};
+
+use redis::{Client, Connection, ConnectionLike, FromRedisValue};
+
+use super::process::{PATIENCE, Process, free_port};
+
+/// A Redis server. It ends with its value.
+pub(crate) struct Redis {
+    process: Process,
+    port: u16,
+    options: Vec<String>,
+}
+
+impl Redis {
+    /// Starts one.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with these options of its command line.
+    pub(crate) fn start_with(options: &[&str]) -> Self {
+        let port = free_port();
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        let redis = Self { process: Self::spawn(port, &options), port, options };
+        redis.wait_until_ready();
+        redis
+    }
+
+    fn spawn(port: u16, options: &[String]) -> Process {
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
+        Process::start(command.args(options))
+    }
+
+    fn wait_until_ready(&self) {
+        self.process.wait_for_line(|line| line.contains("Ready to accept connections"));
+    }
+
+    /// Its URL.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A connection of the test's own.
+    pub(crate) fn connect(&self) -> Connection {
+        Client::open(self.url()).unwrap().get_connection().unwrap()
+    }
+
+    /// Sends one command.
+    pub(crate) fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        let reply = self.connect().req_command(&command).unwrap();
+        redis::from_redis_value(reply).unwrap()
+    }
+
+    /// Ends it at once; its data is gone.
+    pub(crate) fn stop(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again on the same port.
+    pub(crate) fn start_again(&mut self) {
+        self.process = Self::spawn(self.port, &self.options);
+        self.wait_until_ready();
+    }
+
+    /// The processor of the whole server, for SIGSTOP and the like.
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// How often each command was called, by callers and by scripts.
+    pub(crate) fn command_counts(&self) -> HashMap<String, u64> {
+        let info: String = self.command(&["INFO", "commandstats"]);
+        let count = |line: &str| {
+            let (name, figures) = line.strip_prefix("cmdstat_")?.split_once(':')?;
+            let calls = figures.split(',').find_map(|figure| figure.strip_prefix("calls="))?;
+            Some((name.to_owned(), calls.trim().parse().unwrap()))
+        };
+        info.lines().filter_map(count).collect()
+    }
+
+    /// A figure of `INFO`.
+    pub(crate) fn info(&self, section: &str, name: &str) -> u64 {
+        let info: String = self.command(&["INFO", section]);
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+        line.trim().parse().unwrap()
+    }
+
+    /// Waits until `condition` holds.
+    pub(crate) fn wait_until(&self, condition: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !condition(self) {
+            assert!(begun.elapsed() < PATIENCE, "the condition did not come true");
+            thread::yield_now();
+        }
+    }
+}

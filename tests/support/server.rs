@@ -1,0 +1,179 @@
+//! Jeton's own processes: the functions as the platform starts them, and the local server.
+
+use std::{
+    fmt, fs,
+    net::{Ipv4Addr, TcpStream},
+    path::Path,
+    process::Command,
+    thread,
+    time::Instant,
+};
+
+use super::{
+    client::Client,
+    process::{PATIENCE, Process, free_port},
+    redis::Redis,
+};
+
+/// A function, by the name of its file.
+pub(crate) const FUNCTIONS: [&str; 7] =
+    ["billing", "generations", "health", "reset", "stats", "tokens", "transactions"];
+
+fn executable(function: &str) -> &'static str {
+    match function {
+        "billing" => env!("CARGO_BIN_EXE_billing"),
+        "generations" => env!("CARGO_BIN_EXE_generations"),
+        "health" => env!("CARGO_BIN_EXE_health"),
+        "reset" => env!("CARGO_BIN_EXE_reset"),
+        "stats" => env!("CARGO_BIN_EXE_stats"),
+        "tokens" => env!("CARGO_BIN_EXE_tokens"),
+        "transactions" => env!("CARGO_BIN_EXE_transactions"),
+        other => panic!("no function {other}"),
+    }
+}
+
+/// Settings for a process: names and values.
+pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
+
+/// One instance of a function, in an empty working folder.
+pub(crate) struct Instance {
+    pub(crate) process: Process,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Instance {
+    /// Starts `function` with these settings and nothing else.
+    pub(crate) fn start(function: &str, settings: Settings<'_>) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), function, settings)
+    }
+
+    /// Starts it in this working folder.
+    pub(crate) fn start_in(folder: tempfile::TempDir, function: &str, settings: Settings<'_>) -> Self {
+        let port = free_port();
+        let mut command = Command::new(executable(function));
+        command.current_dir(folder.path()).env("VERCEL_DEV_PORT", port.to_string()).envs(settings.iter().copied());
+        let process = Process::start(&mut command);
+        process.wait_for_line(|line| line.starts_with("Dev server listening"));
+        Self { process, port, _folder: folder }
+    }
+
+    /// Where it listens.
+    pub(crate) fn base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// One instance of each function over one Redis: a deployment.
+pub(crate) struct Deployment {
+    instances: Vec<(&'static str, Instance)>,
+}
+
+impl Deployment {
+    /// Starts all functions with these settings over `redis`.
+    pub(crate) fn start(redis: &Redis, settings: Settings<'_>) -> Self {
+        let url = redis.url();
+        let mut all = vec![("REDIS_URL", url.as_str())];
+        all.extend_from_slice(settings);
+        let instances = FUNCTIONS.map(|function| (function, Instance::start(function, &all)));
+        Self { instances: instances.into() }
+    }
+
+    /// The instance of `function`.
+    pub(crate) fn instance(&self, function: &str) -> &Instance {
+        &self.instances.iter().find(|(name, _)| *name == function).unwrap().1
+    }
+
+    /// A client that finds each function at its instance.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.instances.iter().map(|(name, instance)| (*name, instance.base())).collect())
+    }
+}
+
+/// The local server.
+pub(crate) struct Local {
+    pub(crate) process: Process,
+    base: String,
+}
+
+impl Local {
+    /// Starts it on a free port with these arguments and settings, in this working folder.
+    pub(crate) fn start(folder: &Path, arguments: &[&str], settings: Settings<'_>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+        command.current_dir(folder).args(["--port", "0"]).args(arguments).envs(settings.iter().copied());
+        let process = Process::start(&mut command);
+        let ready = process.wait_for_line(|line| line.starts_with("Jeton is ready at "));
+        let base = ready.trim_start_matches("Jeton is ready at ").to_owned();
+        Self { process, base }
+    }
+
+    /// Its address.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// A client that finds all functions here.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(FUNCTIONS.iter().map(|name| (*name, self.base.clone())).collect())
+    }
+}
+
+/// A place where all functions answer: on Redis as on the platform, or the local server on the embedded store.
+pub(crate) enum Backend {
+    /// Function processes over Redis.
+    Platform(Redis, Deployment),
+    /// The local server and its folder.
+    Embedded(Local, tempfile::TempDir),
+}
+
+impl Backend {
+    /// Both, with the same settings.
+    pub(crate) fn both(settings: Settings<'_>) -> [Self; 2] {
+        [Self::platform(settings), Self::embedded(settings)]
+    }
+
+    /// Function processes over a fresh Redis.
+    pub(crate) fn platform(settings: Settings<'_>) -> Self {
+        let redis = Redis::start();
+        let deployment = Deployment::start(&redis, settings);
+        Self::Platform(redis, deployment)
+    }
+
+    /// The local server over a fresh embedded store.
+    pub(crate) fn embedded(settings: Settings<'_>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let local = Local::start(folder.path(), &[], settings);
+        Self::Embedded(local, folder)
+    }
+
+    /// A client.
+    pub(crate) fn client(&self) -> Client {
+        match self {
+            Self::Platform(_, deployment) => deployment.client(),
+            Self::Embedded(local, _) => local.client(),
+        }
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Platform(..) => "functions on Redis",
+            Self::Embedded(..) => "local server on the embedded store",
+        })
+    }
+}
+
+/// Waits until something listens on `port` of the loopback address.
+pub(crate) fn wait_for_port(port: u16) {
+    let begun = Instant::now();
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        assert!(begun.elapsed() < PATIENCE, "nothing listens on port {port}");
+        thread::yield_now();
+    }
+}
+
+/// Writes a file of settings.
+pub(crate) fn write_settings(folder: &Path, name: &str, lines: &str) {
+    fs::write(folder.join(name), lines).unwrap();
+}
