@@ -29,7 +29,9 @@ use crate::{
 /// A read is tried again for this long; each try has the connection's own time limits.
 const READ_RETRIES: Duration = Duration::from_millis(2_500);
 
-static COMMIT: Lazy<Script> = Lazy::new(|| Script::new(include_str!("commit.lua")));
+const COMMIT_SCRIPT: &str = include_str!("commit.lua");
+
+static COMMIT: Lazy<Script> = Lazy::new(|| Script::new(COMMIT_SCRIPT));
 
 /// Accounts and histories in Redis.
 #[derive(Debug)]
@@ -72,16 +74,7 @@ impl RedisStore {
     }
 
     async fn evaluate(&self, commit: &Commit) -> Result<Value, StoreError> {
-        let call = self.commit_call(commit)?;
-        match self.connection.send(&call).await {
-            Err(StoreError::Refused(cause)) if cause.contains("NOSCRIPT") => {
-                // A restarted Redis has forgotten the script; the call did nothing.
-                let load = cmd("SCRIPT").arg("LOAD").arg(include_str!("commit.lua")).to_owned();
-                self.connection.send(&load).await?;
-                self.connection.send(&call).await
-            }
-            answer => answer,
-        }
+        self.connection.send_script(&self.commit_call(commit)?, COMMIT_SCRIPT).await
     }
 
     fn commit_call(&self, commit: &Commit) -> Result<Cmd, StoreError> {

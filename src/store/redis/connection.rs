@@ -5,7 +5,8 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, Value, aio::MultiplexedConnection, io::tcp::TcpSettings,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind, Value,
+    aio::MultiplexedConnection, io::tcp::TcpSettings,
 };
 use tokio::sync::OnceCell;
 
@@ -42,17 +43,35 @@ impl Connection {
         Ok(Self { client, address, opening: Mutex::default() })
     }
 
-    /// Sends a command and waits for the answer. A broken line is forgotten, so that the next command opens another.
+    /// Sends a command and waits for the answer.
     pub(super) async fn send(&self, command: &Cmd) -> Result<Value, StoreError> {
-        let opening = Arc::clone(&self.current());
+        self.exchange(command).await?.map_err(|error| failure::of_command(&self.address, &error))
+    }
+
+    /// Sends an `EVALSHA`. A Redis that has forgotten the script did nothing: it is told `script`, and asked again.
+    pub(super) async fn send_script(&self, call: &Cmd, script: &str) -> Result<Value, StoreError> {
+        let answer = match self.exchange(call).await? {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.send(&redis::cmd("SCRIPT").arg("LOAD").arg(script).to_owned()).await?;
+                self.exchange(call).await?
+            }
+            answer => answer,
+        };
+        answer.map_err(|error| failure::of_command(&self.address, &error))
+    }
+
+    /// Sends a command over the connection, which is opened if need be. A broken line is forgotten, so that the next
+    /// command opens another.
+    async fn exchange(&self, command: &Cmd) -> Result<Result<Value, RedisError>, StoreError> {
+        let opening = self.current();
         let connection = opening.get_or_init(|| self.open()).await.clone();
         let mut connection = connection.inspect_err(|_| self.forget(&opening))?;
-        connection.send_packed_command(command).await.and_then(Value::extract_error).map_err(|error| {
-            if failure::breaks_the_line(&error) {
+        let answer = connection.send_packed_command(command).await.and_then(Value::extract_error);
+        Ok(answer.inspect_err(|error| {
+            if failure::breaks_the_line(error) {
                 self.forget(&opening);
             }
-            failure::of_command(&self.address, &error)
-        })
+        }))
     }
 
     async fn open(&self) -> Result<MultiplexedConnection, StoreError> {
