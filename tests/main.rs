@@ -13,4 +13,12 @@
 
 mod support;
 
+mod billing;
+mod concurrency;
 mod examples;
+mod faults;
+mod history;
+mod idempotency;
+mod local_server;
+mod platform;
+mod refusals;

@@ -11,6 +11,7 @@ use hyper::{
     HeaderMap, Method, Request,
     body::{Body, Bytes, Incoming},
     header::{CONTENT_LANGUAGE, CONTENT_LENGTH, HeaderValue},
+    http::request::Parts,
 };
 use serde_json::Map;
 use tokio::time::Instant;
@@ -18,7 +19,7 @@ use vercel_runtime::ResponseBody;
 
 use super::{
     Response, access, billing,
-    call::{Call, Trace, read_body},
+    call::{Call, Trace, discard, read_body},
     cors,
     function::Function,
     generations, health,
@@ -107,19 +108,33 @@ impl App {
         request: Request<Incoming>,
         trace: &Trace,
     ) -> Result<Response, Failure> {
-        if request.method() == Method::OPTIONS {
+        let (parts, mut body) = request.into_parts();
+        let answer = self.handle(function, &parts, &mut body, trace).await;
+        if answer.is_err() {
+            discard(&mut body).await;
+        }
+        answer
+    }
+
+    async fn handle(
+        &self,
+        function: Function,
+        request: &Parts,
+        body: &mut Incoming,
+        trace: &Trace,
+    ) -> Result<Response, Failure> {
+        if request.method == Method::OPTIONS {
             return Ok(respond::options(function.allow()));
         }
-        if !function.takes(request.method()) {
+        if !function.takes(&request.method) {
             return Err(Problem::MethodNotAllowed { allow: function.allow() }.into());
         }
         let internal = |cause: &String| Failure { problem: Problem::Internal, cause: Some(cause.clone()) };
         let Settings { config, catalogue, service } = self.settings.as_ref().map_err(internal)?;
-        let access = access::check(config, function, request.headers())?;
-        let uri = request.uri().clone();
-        let (headers, body) =
-            if function.changes() { read_body(request).await? } else { (request.into_parts().0.headers, Bytes::new()) };
-        let call = Call { config, service, catalogue, access, trace, headers: &headers, query: uri.query(), body };
+        let headers = &request.headers;
+        let access = access::check(config, function, headers)?;
+        let body = if function.changes() { read_body(headers, body).await? } else { Bytes::new() };
+        let call = Call { config, service, catalogue, access, trace, headers, query: request.uri.query(), body };
         match function {
             Function::Billing => billing::get(&call).await,
             Function::Generations => generations::post(&call).await,

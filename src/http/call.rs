@@ -1,15 +1,18 @@
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
-    HeaderMap, Request,
+    HeaderMap,
     body::{Bytes, Incoming},
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{
     access::Access,
@@ -123,10 +126,20 @@ impl Call<'_> {
     }
 }
 
+/// How much of the body of a refused request is read and thrown away, in bytes, and for how long. A client that is
+/// still sending when the connection closes does not get to read why.
+const DISCARDED_MAX: usize = 1024 * 1024;
+const DISCARDED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Reads what is left of a body, within bounds.
+pub(super) async fn discard(body: &mut Incoming) {
+    // Beyond the bounds the connection closes in the middle; there is nobody to tell.
+    let _ = timeout(DISCARDED_WITHIN, Limited::new(body, DISCARDED_MAX).collect()).await;
+}
+
 /// Reads the body of a change: at most 64 KiB, JSON.
-pub(super) async fn read_body(request: Request<Incoming>) -> Result<(HeaderMap, Bytes), Failure> {
-    let (parts, body) = request.into_parts();
-    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+pub(super) async fn read_body(headers: &HeaderMap, body: &mut Incoming) -> Result<Bytes, Failure> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > BODY_MAX) {
         return Err(Problem::BodyTooLarge.into());
     }
@@ -138,10 +151,10 @@ pub(super) async fn read_body(request: Request<Incoming>) -> Result<(HeaderMap, 
             return Err(Failure { problem, cause: Some(format!("the body broke off: {error}")) });
         }
     };
-    if !is_json(&parts.headers) {
+    if !is_json(headers) {
         return Err(Problem::UnsupportedMediaType.into());
     }
-    Ok((parts.headers, body))
+    Ok(body)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

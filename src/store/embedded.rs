@@ -12,7 +12,7 @@ use std::{
         Arc,
         mpsc::{self, Receiver, Sender},
     },
-    thread,
+    thread::{self, JoinHandle},
 };
 
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase};
@@ -29,7 +29,25 @@ const COMMITS_TOGETHER_MAX: usize = 256;
 #[derive(Debug)]
 pub struct EmbeddedStore {
     database: Arc<Database>,
-    writer: Sender<Job>,
+    writer: Writer,
+}
+
+/// The writing thread, and the way to it.
+#[derive(Debug)]
+struct Writer {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Writer {
+    /// Waits until all that was sent is written, so that the file is free for others afterwards.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // Had it panicked, its callers know already.
+            let _ = thread.join();
+        }
+    }
 }
 
 /// Why the file could not be opened.
@@ -74,16 +92,16 @@ impl EmbeddedStore {
         })?;
         Writing::create_tables(&database).map_err(|error| OpenError::Database(path, error))?;
         let database = Arc::new(database);
-        let (writer, jobs) = mpsc::channel();
+        let (sender, jobs) = mpsc::channel();
         let writing = Arc::clone(&database);
-        thread::spawn(move || write_all(&writing, &jobs));
-        Ok(Self { database, writer })
+        let thread = thread::spawn(move || write_all(&writing, &jobs));
+        Ok(Self { database, writer: Writer { jobs: Some(sender), thread: Some(thread) } })
     }
 
     async fn write<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        // The thread lives as long as this sender, so both can only fail if it panicked.
-        self.writer.send(job(reply)).map_err(|_| stopped())?;
+        // The thread lives as long as the sender, so both can only fail if it panicked.
+        self.writer.jobs.as_ref().and_then(|jobs| jobs.send(job(reply)).ok()).ok_or_else(stopped)?;
         answer.await.map_err(|_| stopped())?
     }
 

@@ -93,6 +93,11 @@ impl Client {
         self.get(&format!("stats?userId={}", encoded(user))).await.ok()
     }
 
+    /// The same, for calls side by side.
+    pub(crate) async fn stats_of(self, user: String) -> Value {
+        self.stats(&user).await
+    }
+
     /// The whole history of `user`, newest first, page by page.
     pub(crate) async fn history(&self, user: &str) -> Vec<Value> {
         self.history_of(&format!("userId={}&limit=1000", encoded(user))).await

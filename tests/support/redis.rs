@@ -1,7 +1,8 @@
 //! A real Redis for a test, on a free port of the loopback address, without data on disk.
 
-use std::{collections::HashMap, process::Command, thread, time::Instant};
+use std::{collections::HashMap, process::Command, sync::Arc, thread, time::Instant};
 
+use jeton::store::{Store, redis::RedisStore};
 use redis::{Client, Connection, ConnectionLike, FromRedisValue};
 
 use super::process::{PATIENCE, Process, free_port};
@@ -41,6 +42,11 @@ impl Redis {
     /// Its URL.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// A store of the test's own in it.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::new(RedisStore::new(&self.url(), "jeton").unwrap())
     }
 
     /// Its port.

@@ -5,12 +5,16 @@ use std::{
     net::{Ipv4Addr, TcpStream},
     path::Path,
     process::Command,
+    sync::Arc,
     thread,
     time::Instant,
 };
 
+use jeton::store::embedded::EmbeddedStore;
+
 use super::{
     client::Client,
+    past,
     process::{PATIENCE, Process, free_port},
     redis::Redis,
 };
@@ -61,6 +65,11 @@ impl Instance {
     /// Where it listens.
     pub(crate) fn base(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The port of that.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 }
 
@@ -144,6 +153,18 @@ impl Backend {
         let folder = tempfile::tempdir().unwrap();
         let local = Local::start(folder.path(), &[], settings);
         Self::Embedded(local, folder)
+    }
+
+    /// Both, each with accounts that were opened at `rfc3339`.
+    pub(crate) async fn both_since(settings: Settings<'_>, users: &[String], rfc3339: &str) -> [Self; 2] {
+        let redis = Redis::start();
+        past::open_at(redis.store(), users, rfc3339).await;
+        let deployment = Deployment::start(&redis, settings);
+        let folder = tempfile::tempdir().unwrap();
+        let store = EmbeddedStore::open(&folder.path().join(".jeton")).unwrap();
+        past::open_at(Arc::new(store), users, rfc3339).await;
+        let local = Local::start(folder.path(), &[], settings);
+        [Self::Platform(redis, deployment), Self::Embedded(local, folder)]
     }
 
     /// A client.

@@ -43,7 +43,7 @@ pub(super) fn breaks_the_line(error: &RedisError) -> bool {
 pub(super) fn of_opening(address: &str, error: &RedisError) -> StoreError {
     match error.kind() {
         ErrorKind::AuthenticationFailed => StoreError::Misconfigured(format!(
-            "Redis at {address} refuses the user or the password of REDIS_URL ({error}): check both"
+            "Redis at {address} refuses the user or the password of REDIS_URL: check both"
         )),
         ErrorKind::Server(ServerErrorKind::BusyLoading) => {
             StoreError::Unavailable { cause: format!("Redis at {address} is still loading its data"), sent: false }
