@@ -55,9 +55,12 @@ pub struct Idempotency {
     pub key: IdempotencyKey,
     /// The SHA-256 of the request, in hexadecimal.
     pub fingerprint: String,
-    /// The answer to a decision, which is remembered with it: status and body.
-    pub render: Arc<dyn Fn(&Decision) -> (u16, String) + Send + Sync>,
+    /// The answer to a decision, which is remembered with it.
+    pub render: Render,
 }
+
+/// Writes the answer to a decision: status and body. The same each time.
+pub type Render = Arc<dyn Fn(&Decision) -> (u16, String) + Send + Sync>;
 
 /// What the ledger decided.
 pub type Decision = Result<Outcome, Refused>;
@@ -108,7 +111,8 @@ impl Committer {
     /// once.
     pub async fn execute(&self, user: &UserId, request: Request) -> Result<Reply, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let waiting = Waiting { request, deadline: Instant::now() + ANSWER_WITHIN, reply };
+        let now = Instant::now();
+        let waiting = Waiting { request, deadline: now.checked_add(ANSWER_WITHIN).unwrap_or(now), reply };
         if self.shared.lanes.join(user, waiting) {
             // A task of its own: a caller that goes away must not take the group with it.
             tokio::spawn(lead(Arc::clone(&self.shared), user.clone()));

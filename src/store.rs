@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long the answer to an idempotent request is remembered (contract §4).
-pub const ONCE_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+pub const ONCE_LIFETIME: Duration = Duration::from_hours(24);
 
 /// A caller is answered within this time, if only with [`StoreError::Unavailable`] (contract §3: within 5 s).
 pub const ANSWER_WITHIN: Duration = Duration::from_millis(4_500);

@@ -67,7 +67,8 @@ async fn filters_hold_on_every_page() {
         let all = client.history("u").await;
         let middle = &all[15];
         let time = encoded(middle["timestamp"].as_str().unwrap());
-        let filters: [(String, &dyn Fn(&Value) -> bool); 6] = [
+        type Wanted<'a> = &'a dyn Fn(&Value) -> bool;
+        let filters: [(String, Wanted<'_>); 6] = [
             ("type=DEBIT".into(), &|entry| entry["type"] == "DEBIT"),
             ("type=CREDIT".into(), &|entry| entry["type"] == "CREDIT"),
             ("contentType=ARTICLE".into(), &|entry| entry["contentType"] == "ARTICLE"),

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod access;
 mod billing;
 mod concurrency;
 mod examples;
@@ -20,5 +21,7 @@ mod faults;
 mod history;
 mod idempotency;
 mod local_server;
+mod page;
 mod platform;
 mod refusals;
+mod tidy;

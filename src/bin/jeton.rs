@@ -21,7 +21,7 @@ struct Arguments {
     #[arg(long, value_name = "DIR", conflicts_with = "redis")]
     data: Option<PathBuf>,
 
-    /// The Redis to keep the data in, instead of the embedded store; REDIS_URL does the same.
+    /// The Redis to keep the data in, instead of the embedded store; `REDIS_URL` does the same.
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
 }

@@ -66,11 +66,10 @@ impl<'a> Group<'a> {
             Ok(Err(error)) => error,
             Err(_) => StoreError::Unavailable { cause: "the store did not answer in time".to_owned(), sent: true },
         };
-        let failed = match failed {
-            StoreError::Unavailable { cause, sent } => {
-                StoreError::Unavailable { cause, sent: sent || !self.in_doubt.is_empty() }
-            }
-            other => other,
+        let failed = if let StoreError::Unavailable { cause, sent } = failed {
+            StoreError::Unavailable { cause, sent: sent || !self.in_doubt.is_empty() }
+        } else {
+            failed
         };
         self.shared.lanes.forget(self.user);
         for member in self.members.drain(..) {
@@ -84,8 +83,8 @@ impl<'a> Group<'a> {
             Some(guess) => Base::Guess(guess),
             None => Base::Loaded(self.load().await?),
         };
-        let mut conflicts = 0;
-        let mut losses = 0;
+        let mut conflicts = 0_u32;
+        let mut losses = 0_u32;
         while !self.members.is_empty() {
             let draft = self.draft(base.stored())?;
             // With a lost commit about, even a refusal is committed: that makes the lost one find another revision.
@@ -100,7 +99,7 @@ impl<'a> Group<'a> {
             match self.shared.store.commit(&draft.commit).await {
                 Ok(Committed::Done) => self.written(draft),
                 Ok(Committed::Conflict(stored)) => {
-                    conflicts += 1;
+                    conflicts = conflicts.saturating_add(1);
                     if conflicts > CONFLICTS_MAX {
                         return Err(StoreError::Contended);
                     }
@@ -112,7 +111,7 @@ impl<'a> Group<'a> {
                     if sent {
                         self.in_doubt.push(draft);
                     }
-                    losses += 1;
+                    losses = losses.saturating_add(1);
                     if losses > LOSSES_MAX {
                         return Err(StoreError::Unavailable { cause, sent });
                     }

@@ -90,14 +90,15 @@ impl Lanes {
 /// history), and up to a key that is in it already (the second use is answered from the first one's record).
 fn together(lane: &[Waiting]) -> usize {
     let mut keys = HashSet::new();
-    let mut resets = 0;
+    let mut reset = false;
     for (count, waiting) in lane.iter().take(GROUP_MAX).enumerate() {
         let idempotency = waiting.request.idempotency.as_ref();
         let known_key = idempotency.is_some_and(|idempotency| !keys.insert(&idempotency.key));
-        resets += u32::from(waiting.request.command == Command::Reset);
-        if known_key || resets > 1 {
+        let resets = waiting.request.command == Command::Reset;
+        if known_key || (resets && reset) {
             return count;
         }
+        reset |= resets;
     }
     lane.len().min(GROUP_MAX)
 }

@@ -216,10 +216,10 @@ impl Line<'_> {
         fields.insert("durationMs".into(), (f64::from(micros) / 1_000.0).into());
         fields.insert("redisMs".into(), self.trace.store_ms().into());
         let mut level = Level::Info;
-        let mut message = "answered".to_owned();
+        let mut message = "answered";
         if self.warn_open {
             level = Level::Warning;
-            message = "JETON_API_KEYS is not set: every call is allowed, as this is development".to_owned();
+            message = "JETON_API_KEYS is not set: every call is allowed, as this is development";
         }
         if let Some(notes) = self.trace.notes() {
             level = Level::Error;
@@ -228,11 +228,8 @@ impl Line<'_> {
         if let Some(Failure { problem, cause }) = self.failure {
             fields.insert("code".into(), problem.code().into());
             level = if problem.status().is_server_error() { Level::Error } else { level };
-            problem.code().clone_into(&mut message);
-            if let Some(cause) = cause {
-                message.clone_from(cause);
-            }
+            message = cause.as_deref().unwrap_or(problem.code());
         }
-        (level, log::line(level, &message, fields))
+        (level, log::line(level, message, fields))
     }
 }

@@ -69,7 +69,7 @@ impl Telling {
     /// Status and body of the answer: of the result of contract §2, or of a refusal.
     fn render(&self, decision: &Decision) -> (u16, String) {
         #[derive(Serialize)]
-        struct Success<'a> {
+        struct Told<'a> {
             success: bool,
             message: String,
             stats: &'a Stats,
@@ -88,9 +88,9 @@ impl Telling {
                     | Function::Tokens
                     | Function::Transactions => messages::of_outcome(outcome, self.locale),
                 };
-                let success = Success { success: true, message, stats, transaction: transaction.as_ref() };
+                let told = Told { success: true, message, stats, transaction: transaction.as_ref() };
                 // Every field has a JSON form.
-                (200, serde_json::to_string(&success).unwrap_or_default())
+                (200, serde_json::to_string(&told).unwrap_or_default())
             }
             Err(refused) => {
                 let problem = Problem::from(refused.clone());
@@ -103,6 +103,8 @@ impl Telling {
 /// What makes two requests the same: function, user, and the same JSON, however it is spaced or ordered.
 fn fingerprint(function: Function, user: &UserId, body: &[u8]) -> Result<String, Problem> {
     let body: Value = serde_json::from_slice(body).map_err(|_| Problem::InvalidJson(Reason::NotJson))?;
-    let digest = Sha256::digest(format!("{}\n{user}\n{body}", function.name()));
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    let digest: [u8; 32] = Sha256::digest(format!("{}\n{user}\n{body}", function.name())).into();
+    let (high, low) = digest.split_at(16);
+    let hexadecimal = |half: &[u8]| half.iter().fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    Ok(format!("{:032x}{:032x}", hexadecimal(high), hexadecimal(low)))
 }

@@ -46,13 +46,9 @@ impl Query {
         values: &[(&str, T)],
     ) -> Result<Option<T>, Problem> {
         let Some(text) = self.take(name) else { return Ok(None) };
-        match values.iter().find(|(value, _)| *value == text) {
-            Some((_, value)) => Ok(Some(*value)),
-            None => {
-                let names = values.iter().map(|(value, _)| (*value).to_owned()).collect();
-                Err(Problem::invalid_field(name, Reason::NotOneOf(names)))
-            }
-        }
+        let chosen = values.iter().find(|(value, _)| *value == text).map(|(_, value)| *value);
+        let names = || values.iter().map(|(value, _)| (*value).to_owned()).collect();
+        chosen.map(Some).ok_or_else(|| Problem::invalid_field(name, Reason::NotOneOf(names())))
     }
 
     /// Takes an RFC 3339 instant.

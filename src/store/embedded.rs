@@ -86,9 +86,12 @@ impl EmbeddedStore {
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
         fs::create_dir_all(folder).map_err(|error| OpenError::Folder(folder.to_owned(), error))?;
         let path = folder.join("jeton.redb");
-        let database = Database::create(&path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(path.clone()),
-            other => OpenError::Database(path.clone(), other.into()),
+        let database = Database::create(&path).map_err(|error| {
+            if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
+                OpenError::InUse(path.clone())
+            } else {
+                OpenError::Database(path.clone(), error.into())
+            }
         })?;
         Writing::create_tables(&database).map_err(|error| OpenError::Database(path, error))?;
         let database = Arc::new(database);

@@ -52,15 +52,16 @@ impl RedisStore {
     /// Sends a command that changes nothing, again if the line breaks.
     async fn read<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         let begun = Instant::now();
-        let mut attempt = 0;
+        let mut attempt = 0_u32;
         loop {
             let failed = match self.connection.send(command).await {
                 Ok(value) => return self.parse(value),
                 Err(error) => error,
             };
-            attempt += 1;
+            attempt = attempt.saturating_add(1);
             let pause = pause_before(attempt);
-            if !matches!(failed, StoreError::Unavailable { .. }) || begun.elapsed() + pause > READ_RETRIES {
+            if !matches!(failed, StoreError::Unavailable { .. }) || begun.elapsed().saturating_add(pause) > READ_RETRIES
+            {
                 return Err(failed);
             }
             tokio::time::sleep(pause).await;
@@ -106,10 +107,8 @@ impl RedisStore {
     }
 
     fn committed(&self, user: &UserId, reply: Value) -> Result<Committed, StoreError> {
-        let words: Vec<String> = match reply {
-            Value::BulkString(_) | Value::SimpleString(_) => vec![self.parse(reply)?],
-            other => self.parse(other)?,
-        };
+        let one_word = matches!(reply, Value::BulkString(_) | Value::SimpleString(_));
+        let words: Vec<String> = if one_word { vec![self.parse(reply)?] } else { self.parse(reply)? };
         let mut words = words.into_iter();
         match (words.next().as_deref(), words.next(), words.next()) {
             (Some("done"), None, None) => Ok(Committed::Done),

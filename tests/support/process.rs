@@ -10,7 +10,7 @@ use std::{
 };
 
 /// How long anything may take to happen before the test gives up on it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A port that is free now.
 pub(crate) fn free_port() -> u16 {

@@ -1,21 +1,13 @@
 //! Jeton's own processes: the functions as the platform starts them, and the local server.
 
-use std::{
-    fmt, fs,
-    net::{Ipv4Addr, TcpStream},
-    path::Path,
-    process::Command,
-    sync::Arc,
-    thread,
-    time::Instant,
-};
+use std::{fmt, fs, path::Path, process::Command, sync::Arc};
 
 use jeton::store::embedded::EmbeddedStore;
 
 use super::{
     client::Client,
     past,
-    process::{PATIENCE, Process, free_port},
+    process::{Process, free_port},
     redis::Redis,
 };
 
@@ -130,9 +122,17 @@ impl Local {
 /// A place where all functions answer: on Redis as on the platform, or the local server on the embedded store.
 pub(crate) enum Backend {
     /// Function processes over Redis.
-    Platform(Redis, Deployment),
+    Platform {
+        /// Ends with the backend.
+        _redis: Redis,
+        deployment: Deployment,
+    },
     /// The local server and its folder.
-    Embedded(Local, tempfile::TempDir),
+    Embedded {
+        local: Local,
+        /// Goes with the backend.
+        _folder: tempfile::TempDir,
+    },
 }
 
 impl Backend {
@@ -145,14 +145,14 @@ impl Backend {
     pub(crate) fn platform(settings: Settings<'_>) -> Self {
         let redis = Redis::start();
         let deployment = Deployment::start(&redis, settings);
-        Self::Platform(redis, deployment)
+        Self::Platform { _redis: redis, deployment }
     }
 
     /// The local server over a fresh embedded store.
     pub(crate) fn embedded(settings: Settings<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let local = Local::start(folder.path(), &[], settings);
-        Self::Embedded(local, folder)
+        Self::Embedded { local, _folder: folder }
     }
 
     /// Both, each with accounts that were opened at `rfc3339`.
@@ -164,14 +164,14 @@ impl Backend {
         let store = EmbeddedStore::open(&folder.path().join(".jeton")).unwrap();
         past::open_at(Arc::new(store), users, rfc3339).await;
         let local = Local::start(folder.path(), &[], settings);
-        [Self::Platform(redis, deployment), Self::Embedded(local, folder)]
+        [Self::Platform { _redis: redis, deployment }, Self::Embedded { local, _folder: folder }]
     }
 
     /// A client.
     pub(crate) fn client(&self) -> Client {
         match self {
-            Self::Platform(_, deployment) => deployment.client(),
-            Self::Embedded(local, _) => local.client(),
+            Self::Platform { deployment, .. } => deployment.client(),
+            Self::Embedded { local, .. } => local.client(),
         }
     }
 }
@@ -179,18 +179,9 @@ impl Backend {
 impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Platform(..) => "functions on Redis",
-            Self::Embedded(..) => "local server on the embedded store",
+            Self::Platform { .. } => "functions on Redis",
+            Self::Embedded { .. } => "local server on the embedded store",
         })
-    }
-}
-
-/// Waits until something listens on `port` of the loopback address.
-pub(crate) fn wait_for_port(port: u16) {
-    let begun = Instant::now();
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        assert!(begun.elapsed() < PATIENCE, "nothing listens on port {port}");
-        thread::yield_now();
     }
 }
 

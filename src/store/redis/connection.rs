@@ -32,14 +32,14 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(url: &str) -> Result<Self, InvalidRedisUrl> {
-        let info = failure::checked(url)?.into_connection_info().map_err(|error| InvalidRedisUrl::new(&error))?;
+        let info = failure::checked(url)?.into_connection_info().map_err(|_| InvalidRedisUrl::unreadable())?;
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         let address = info.addr().to_string();
         if url.starts_with("rediss:") {
             // The TLS library wants its cryptography named before its first use. A second call changes nothing.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let client = Client::open(info).map_err(|error| InvalidRedisUrl::new(&error))?;
+        let client = Client::open(info).map_err(|_| InvalidRedisUrl::unreadable())?;
         Ok(Self { client, address, opening: Mutex::default() })
     }
 

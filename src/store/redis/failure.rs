@@ -13,12 +13,9 @@ use crate::store::StoreError;
 pub struct InvalidRedisUrl(String);
 
 impl InvalidRedisUrl {
-    pub(super) fn new(error: &RedisError) -> Self {
-        // The kind alone: the details may quote the URL.
-        Self(match error.kind() {
-            ErrorKind::InvalidClientConfig => "it cannot be parsed".to_owned(),
-            kind => format!("{kind:?}"),
-        })
+    /// The client's own words are left out: they may quote the URL.
+    pub(super) fn unreadable() -> Self {
+        Self("it cannot be parsed".to_owned())
     }
 }
 
@@ -40,6 +37,10 @@ pub(super) fn breaks_the_line(error: &RedisError) -> bool {
 }
 
 /// Why the connection could not be opened. Nothing was sent.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kinds that the operator can do something about, and the others"
+)]
 pub(super) fn of_opening(address: &str, error: &RedisError) -> StoreError {
     match error.kind() {
         ErrorKind::AuthenticationFailed => StoreError::Misconfigured(format!(
@@ -60,6 +61,7 @@ pub(super) fn of_opening(address: &str, error: &RedisError) -> StoreError {
 }
 
 /// Why a command failed.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kinds that say that nothing was done, and the others")]
 pub(super) fn of_command(address: &str, error: &RedisError) -> StoreError {
     match error.kind() {
         ErrorKind::Server(
