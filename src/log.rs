@@ -1,5 +1,7 @@
 //! Lines for the operator: one JSON object each, with a level, a message and what belongs to it. Never a secret.
 
+use std::io::{self, Write};
+
 use serde_json::{Map, Value};
 
 /// How much a line matters.
@@ -35,7 +37,13 @@ pub fn line(level: Level, message: &str, fields: Map<String, Value>) -> String {
     Value::Object(line).to_string()
 }
 
+/// Writes `text` and the end of the line.
+pub fn write(text: &str) {
+    // Where nobody reads any more, there is nobody to tell.
+    let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
 /// Writes a line that belongs to no request.
 pub fn warning(message: &str) {
-    println!("{}", line(Level::Warning, message, Map::new()));
+    write(&line(Level::Warning, message, Map::new()));
 }

@@ -24,6 +24,9 @@ async fn fill(client: &Client) {
     }
 }
 
+/// Whether an entry is among those that a filter asks for.
+type Wanted<'a> = &'a dyn Fn(&Value) -> bool;
+
 fn ids(history: &[Value]) -> Vec<String> {
     history.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect()
 }
@@ -67,7 +70,6 @@ async fn filters_hold_on_every_page() {
         let all = client.history("u").await;
         let middle = &all[15];
         let time = encoded(middle["timestamp"].as_str().unwrap());
-        type Wanted<'a> = &'a dyn Fn(&Value) -> bool;
         let filters: [(String, Wanted<'_>); 6] = [
             ("type=DEBIT".into(), &|entry| entry["type"] == "DEBIT"),
             ("type=CREDIT".into(), &|entry| entry["type"] == "CREDIT"),

@@ -5,7 +5,12 @@ use std::process::Command;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{client::sum, process::Process, redis::Redis, server::Local};
+use crate::support::{
+    client::sum,
+    process::Process,
+    redis::Redis,
+    server::{Local, Settings},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_line_it_prints_works_when_pasted() {
@@ -79,7 +84,7 @@ async fn what_stops_it_is_said_in_one_line() {
     let first = Local::start(folder.path(), &[], &[]);
     let port = first.base().rsplit(':').next().unwrap().to_owned();
     // Arguments, settings, and what the line says.
-    let cases: [(&[&str], &[(&str, &str)], &str); 5] = [
+    let cases: [(&[&str], Settings<'_>, &str); 5] = [
         (&["--port", "0"], &[], "in use by another process"),
         (&["--port", &port, "--data", "other"], &[], "choose another with --port"),
         (&["--port", "0", "--redis", "http://hunter2"], &[], "REDIS_URL is not a URL that Jeton can use"),

@@ -15,6 +15,7 @@ mod support;
 
 mod access;
 mod billing;
+mod broken_store;
 mod concurrency;
 mod examples;
 mod faults;

@@ -6,6 +6,7 @@ use clap::Parser;
 use jeton::{
     config::Config,
     http::{App, LocalServer},
+    log,
     store::{Store, embedded::EmbeddedStore, redis::RedisStore},
 };
 
@@ -54,31 +55,35 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         .await
         .map_err(|error| format!("cannot listen on port {port} ({error}): choose another with --port"))?;
     let address = server.address().map_err(|error| error.to_string())?;
-    println!("Jeton is ready at http://{address}");
-    println!("The data is in {place}. Ctrl-C ends the server.");
-    println!("Try this next:");
-    println!(
+    log::write(&format!("Jeton is ready at http://{address}"));
+    log::write(&format!("The data is in {place}. Ctrl-C ends the server."));
+    log::write("Try this next:");
+    log::write(&format!(
         "  curl -X POST http://{address}/api/generations -H 'Content-Type: application/json' -d '{{\"userId\":\"alice\"}}'"
-    );
+    ));
     server.run(stopped()).await;
-    println!("Jeton has stopped.");
+    log::write("Jeton has stopped.");
     Ok(())
 }
 
 /// Waits for Ctrl-C, or for a request to end.
 async fn stopped() {
-    use tokio::signal::{
-        ctrl_c,
-        unix::{SignalKind, signal},
-    };
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
     tokio::select! {
-        _ = ctrl_c() => {}
-        _ = terminated => {}
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated() => {}
     }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
 }

@@ -16,6 +16,7 @@ use hyper_util::{
 use tokio::{net::TcpListener, time::timeout};
 
 use super::{App, Function, Response, respond};
+use crate::log;
 
 const PAGE: &str = include_str!("../../public/index.html");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -86,7 +87,7 @@ async fn route(app: &App, request: Request<Incoming>) -> Response {
     if let Some(name) = path.strip_prefix("/api/")
         && let Some(function) = Function::ALL.into_iter().find(|function| function.name() == name)
     {
-        return app.answer(function, request, |_, line| println!("{line}")).await;
+        return app.answer(function, request, |_, line| log::write(line)).await;
     }
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
     match path {

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use vercel_runtime::{AppState, Error, ResponseBody, run, service_fn};
 
 use super::{App, Function, Response};
-use crate::log::Level;
+use crate::log::{self, Level};
 
 /// What all requests of this instance share.
 static APP: Lazy<App> = Lazy::new(App::from_environment);
@@ -35,7 +35,7 @@ pub async fn serve(function: Function) -> Result<(), Error> {
         let on_platform = platform.iter().all(|name| request.headers().contains_key(*name));
         let log = |level: Level, line: &str| {
             if !on_platform {
-                println!("{line}");
+                log::write(line);
                 return;
             }
             match level {
