@@ -156,7 +156,10 @@ impl App {
             }
         }
         let headers = response.headers_mut();
-        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(trace.locale.tag()));
+        // An answer that is given again is in the language of the first time.
+        if !headers.contains_key(&respond::IDEMPOTENT_REPLAYED) {
+            headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(trace.locale.tag()));
+        }
         if let Ok(id) = HeaderValue::from_str(&trace.request_id) {
             headers.insert("x-request-id", id);
         }

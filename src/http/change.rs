@@ -17,7 +17,7 @@ use crate::{
     committer::{Decision, Idempotency, Reply},
     ledger::{Outcome, Stats, Transaction, UserId},
     locale::Locale,
-    stats_service::Caller,
+    stats_service::{Caller, StatsService},
     store::StoreError,
 };
 
@@ -30,11 +30,11 @@ struct Telling {
 }
 
 /// Answers a change: what `ask` brings about for the caller, or what it brought about when its key was used first.
-pub(super) async fn answer<F>(
-    call: &Call<'_>,
+pub(super) async fn answer<'a, F>(
+    call: &'a Call<'_>,
     function: Function,
     user: &UserId,
-    ask: impl FnOnce(Caller) -> F,
+    ask: impl FnOnce(&'a StatsService, Caller) -> F,
 ) -> Result<Response, Failure>
 where
     F: Future<Output = Result<Reply, StoreError>>,
@@ -49,7 +49,9 @@ where
         None => None,
     };
     let fingerprint = idempotency.as_ref().map(|idempotency| idempotency.fingerprint.clone());
-    match call.stored(ask(Caller { locale: call.trace.locale, idempotency })).await? {
+    let service = call.service()?;
+    match call.stored(ask(service, Caller { locale: call.trace.locale, idempotency })).await? {
+        Reply::Decided { decision: Err(refused), billed: _ } => Err(Problem::from(refused).into()),
         Reply::Decided { decision, billed: _ } => {
             let (status, body) = telling.render(&decision);
             Ok(respond::decided(status, body))

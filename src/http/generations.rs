@@ -22,9 +22,10 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
         metadata: fields.take_metadata()?,
     };
     fields.finish()?;
-    let service = call.service()?;
-    let ask = |caller| service.record_generation(&user, generation, caller);
-    change::answer(call, Function::Generations, &user, ask).await
+    change::answer(call, Function::Generations, &user, |service, caller| {
+        service.record_generation(&user, generation, caller)
+    })
+    .await
 }
 
 fn content_type(call: &Call<'_>, fields: &mut Fields<'_>) -> Result<ContentType, Problem> {

@@ -12,6 +12,5 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
     let mut fields = Fields::parse(&call.body)?;
     let user = call.user(fields.take_text("userId", &Reason::NotAUserId)?.as_deref())?;
     fields.finish()?;
-    let service = call.service()?;
-    change::answer(call, Function::Reset, &user, |caller| service.reset_stats(&user, caller)).await
+    change::answer(call, Function::Reset, &user, |service, caller| service.reset_stats(&user, caller)).await
 }

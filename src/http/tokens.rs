@@ -24,9 +24,7 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
         metadata: fields.take_metadata()?,
     };
     fields.finish()?;
-    let service = call.service()?;
-    let ask = |caller| service.add_tokens(&user, credit, caller);
-    change::answer(call, Function::Tokens, &user, ask).await
+    change::answer(call, Function::Tokens, &user, |service, caller| service.add_tokens(&user, credit, caller)).await
 }
 
 fn source(fields: &mut Fields<'_>) -> Result<Source, Problem> {

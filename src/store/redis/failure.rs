@@ -64,6 +64,9 @@ pub(super) fn of_opening(address: &str, error: &RedisError) -> StoreError {
 #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds that say that nothing was done, and the others")]
 pub(super) fn of_command(address: &str, error: &RedisError) -> StoreError {
     match error.kind() {
+        _ if error.code() == Some("NOAUTH") => {
+            StoreError::Misconfigured(format!("Redis at {address} wants a password: put it in REDIS_URL"))
+        }
         ErrorKind::Server(
             ServerErrorKind::BusyLoading
             | ServerErrorKind::TryAgain
@@ -72,9 +75,6 @@ pub(super) fn of_command(address: &str, error: &RedisError) -> StoreError {
         ) => StoreError::Unavailable { cause: format!("Redis at {address} is not ready: {error}"), sent: false },
         ErrorKind::Server(_) | ErrorKind::Extension => {
             StoreError::Refused(format!("Redis at {address} refuses the command: {error}"))
-        }
-        ErrorKind::AuthenticationFailed => {
-            StoreError::Misconfigured(format!("Redis at {address} wants a password ({error}): put it in REDIS_URL"))
         }
         _ => {
             StoreError::Unavailable { cause: format!("lost the connection to Redis at {address}: {error}"), sent: true }
