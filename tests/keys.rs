@@ -1,0 +1,108 @@
+//! The keys in Redis, each written out: another version, or another implementation, must find what this one stored.
+
+use std::collections::BTreeSet;
+
+use jeton::{
+    ledger::UserId,
+    store::{
+        History, IdempotencyKey,
+        keys::{DUE_KEYS, Keys},
+    },
+};
+
+/// Every character that a user id can have (contract §5).
+const ALL_CHARACTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@|+~-";
+
+fn user(id: &str) -> UserId {
+    UserId::new(id).unwrap()
+}
+
+#[test]
+fn every_key_is_as_written_here() {
+    let once = IdempotencyKey::new("order:{42}/a").unwrap();
+    for (prefix, id) in [("jeton", "user-id"), ("shop:preview", "auth0|a.b_c:d@e+f~g-H9"), ("", ALL_CHARACTERS)] {
+        let keys = Keys::new(prefix);
+        let user = user(id);
+        assert_eq!(keys.account(&user), [prefix, ":{", id, "}:account"].concat());
+        assert_eq!(keys.history(&user, History::Current), [prefix, ":{", id, "}:history"].concat());
+        assert_eq!(keys.history(&user, History::Archived(0)), [prefix, ":{", id, "}:archive:0"].concat());
+        assert_eq!(
+            keys.history(&user, History::Archived(4_294_967_295)),
+            [prefix, ":{", id, "}:archive:4294967295"].concat()
+        );
+        assert_eq!(keys.once(&user, &once), [prefix, ":{", id, "}:once:order:{42}/a"].concat());
+        assert_eq!(keys.due(0), [prefix, ":due:00"].concat());
+        assert_eq!(keys.due(15), [prefix, ":due:15"].concat());
+    }
+    // And one of each, without any help.
+    let keys = Keys::new("jeton");
+    let user = user("user-id");
+    assert_eq!(keys.account(&user), "jeton:{user-id}:account");
+    assert_eq!(keys.history(&user, History::Current), "jeton:{user-id}:history");
+    assert_eq!(keys.history(&user, History::Archived(7)), "jeton:{user-id}:archive:7");
+    assert_eq!(keys.once(&user, &IdempotencyKey::new("k1").unwrap()), "jeton:{user-id}:once:k1");
+    assert_eq!(keys.due(9), "jeton:due:09");
+}
+
+#[test]
+fn a_user_stays_with_its_due_key() {
+    // FNV-1a of 64 bits, modulo 16, computed by other means.
+    for (id, number) in [
+        ("a", 12),
+        ("user-id", 8),
+        ("test-user-id", 15),
+        ("auth0|507f1f77bcf86cd799439011", 5),
+        ("someone@example.com", 2),
+        ("user_2abc~x+y:z.w", 12),
+        (ALL_CHARACTERS, 15),
+    ] {
+        assert_eq!(Keys::new("jeton").due_of(&user(id)), format!("jeton:due:{number:02}"), "{id}");
+        assert_eq!(Keys::new("other").due_of(&user(id)), format!("other:due:{number:02}"), "{id}");
+    }
+}
+
+#[test]
+fn the_users_are_spread_over_all_due_keys() {
+    assert_eq!(DUE_KEYS, 16);
+    let keys = Keys::new("jeton");
+    let all: BTreeSet<String> = (0..DUE_KEYS).map(|number| keys.due(number)).collect();
+    let mut counts = std::collections::BTreeMap::new();
+    for n in 0..10_000 {
+        *counts.entry(keys.due_of(&user(&format!("user-{n}")))).or_insert(0) += 1;
+    }
+    assert_eq!(counts.keys().cloned().collect::<BTreeSet<_>>(), all);
+    for (key, count) in counts {
+        assert!((400..=900).contains(&count), "{key} has {count} of 10 000 users; 625 would be even");
+    }
+}
+
+#[test]
+fn the_keys_of_a_user_share_one_cluster_slot() {
+    // The slot is that of the text between the first brace and the next closing one.
+    let tag = |key: &str| key.split_once('{').unwrap().1.split_once('}').unwrap().0.to_owned();
+    let keys = Keys::new("jeton");
+    let once = IdempotencyKey::new("}{other}").unwrap();
+    for id in ["u", ALL_CHARACTERS, &"x".repeat(128)] {
+        let user = user(id);
+        for key in [
+            keys.account(&user),
+            keys.history(&user, History::Current),
+            keys.history(&user, History::Archived(3)),
+            keys.once(&user, &once),
+        ] {
+            assert_eq!(tag(&key), id, "{key}");
+        }
+    }
+}
+
+#[test]
+fn a_user_id_is_made_of_what_the_contract_allows() {
+    for id in ALL_CHARACTERS.chars() {
+        assert!(UserId::new(&id.to_string()).is_some(), "{id:?}");
+    }
+    assert!(UserId::new(&"x".repeat(128)).is_some());
+    let others = (0..=255_u8).map(char::from).filter(|c| !ALL_CHARACTERS.contains(*c)).map(|c| format!("a{c}b"));
+    for id in others.chain([String::new(), "x".repeat(129), "é".to_owned(), "\u{ff21}".to_owned()]) {
+        assert!(UserId::new(&id).is_none(), "{id:?}");
+    }
+}
