@@ -23,6 +23,7 @@ mod faults;
 mod history;
 mod idempotency;
 mod keys;
+mod ledger;
 mod local_server;
 mod page;
 mod platform;

@@ -1,0 +1,294 @@
+//! The rules of the ledger: any life of an account goes as the reference [model] says, and tables of the limits and of
+//! damaged documents.
+
+mod documents;
+mod limits;
+mod model;
+
+use std::collections::BTreeSet;
+
+use jeton::{
+    ledger::{
+        AMOUNT_MAX, Account, Amount, Command, ContentType, Decided, Outcome, Refusal, Refused, Source, Stats, Terms,
+        Timestamp, Transaction, TransactionType, UserId, decide,
+    },
+    locale::Locale,
+    plans::Catalogue,
+    stage::Stage,
+};
+use proptest::{collection::vec, prelude::*};
+use serde_json::{Value, json};
+
+use self::model::{Answer, Ask, Line, Model, Rules, SOURCES};
+use crate::catalogue::{PLANS_TOML, with_line};
+
+const SOURCE: [Source; 5] = [Source::Initial, Source::Monthly, Source::Promotion, Source::Adjustment, Source::Purchase];
+const SOLD: [&str; 2] = ["ARTICLE", "PRODUCT_DESCRIPTION"];
+const LOCALES: [Locale; 2] = [Locale::French, Locale::English];
+
+pub(crate) fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis).unwrap()
+}
+
+pub(crate) fn tokens(amount: u64) -> Amount {
+    Amount::new(amount).unwrap()
+}
+
+/// The real catalogue with other terms in its plan.
+pub(crate) fn catalogue_with(lines: &[(&str, String)]) -> Catalogue {
+    let change = |toml: String, (key, value): &(&str, String)| with_line(&toml, key, &format!("{key} = {value}")).0;
+    Catalogue::parse(&lines.iter().fold(PLANS_TOML.to_owned(), change)).unwrap()
+}
+
+/// When a step is taken, seen from the one before.
+#[derive(Clone, Debug)]
+enum When {
+    After(u64),
+    /// The clock of this instance runs behind.
+    Before(u64),
+    /// So many milliseconds after the next billing, or before it.
+    Billing(i64),
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    when: When,
+    ask: Ask,
+    language: usize,
+    /// How far on the way to this step, in 256ths, somebody looks at the account.
+    look: u64,
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    let near_max = AMOUNT_MAX - 1000..=AMOUNT_MAX;
+    let opening = prop_oneof![4 => Just(5000), 1 => Just(0), 1 => near_max.clone(), 1 => 1..10_u64];
+    let allowance = prop_oneof![4 => Just(300), 1 => Just(0), 1 => near_max, 1 => 1..10_u64];
+    let day = prop_oneof![Just(5), 1..=31_u64];
+    (opening, allowance, day, any::<bool>()).prop_map(|(opening, allowance, day, demo)| Rules {
+        opening,
+        allowance,
+        day,
+        demo,
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    const DAY: u64 = 86_400_000;
+    let when = prop_oneof![
+        2 => (0..=1_u64).prop_map(When::After),
+        3 => (2..DAY).prop_map(When::After),
+        2 => (DAY..40 * DAY).prop_map(When::After),
+        1 => (40 * DAY..250 * DAY).prop_map(When::After),
+        2 => (1..10_000_u64).prop_map(When::Before),
+        2 => (-1..=1_i64).prop_map(When::Billing),
+    ];
+    let amount =
+        || prop_oneof![6 => 1..=10_u64, 6 => 1..=6000_u64, 1 => AMOUNT_MAX - 6000..=AMOUNT_MAX, 1 => Just(AMOUNT_MAX)];
+    let description = || prop_oneof![3 => Just(None), 1 => Just(Some("Recharge mensuelle".to_owned()))];
+    let ask = prop_oneof![
+        2 => Just(Ask::Touch),
+        6 => (0..2_usize, proptest::option::of(amount()), description())
+            .prop_map(|(sold, cost, description)| Ask::Debit { sold, cost, description }),
+        // The first two sources are the ledger's own.
+        4 => (amount(), 2..5_usize, description())
+            .prop_map(|(amount, source, description)| Ask::Credit { amount, source, description }),
+        1 => Just(Ask::Reset),
+    ];
+    (when, ask, 0..2_usize, 0..=256_u64).prop_map(|(when, ask, language, look)| Step { when, ask, language, look })
+}
+
+#[test]
+fn any_life_of_an_account_goes_as_the_model_says() {
+    // From September 2026 to 2030, so that both kinds of February are met.
+    let start = 1_790_000_000_000..1_900_000_000_000_u64;
+    // What fails is printed in its smallest form: it needs no file of seeds.
+    let config = ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(rules in rules(), start in start, steps in vec(step(), 1..40))| {
+        let mut life = Life::new(rules, start);
+        for step in &steps {
+            life.live(step);
+        }
+    });
+}
+
+/// An account and its model, step by step.
+struct Life {
+    rules: Rules,
+    catalogue: Catalogue,
+    user: UserId,
+    now: u64,
+    account: Option<Account>,
+    model: Option<Model>,
+    /// What the ledger wrote since the last opening.
+    history: Vec<Transaction>,
+}
+
+impl Life {
+    fn new(rules: Rules, now: u64) -> Self {
+        let catalogue = catalogue_with(&[
+            ("opening_balance", rules.opening.to_string()),
+            ("monthly_allowance", rules.allowance.to_string()),
+            ("billing_day", rules.day.to_string()),
+        ]);
+        let user = UserId::new(if rules.demo { "test-user-id" } else { "somebody" }).unwrap();
+        Self { rules, catalogue, user, now, account: None, model: None, history: Vec::new() }
+    }
+
+    fn decide(&self, account: Option<&Account>, command: &Command, now: u64, language: usize) -> Decided {
+        let locale = LOCALES[language];
+        let terms = Terms { catalogue: &self.catalogue, now: at(now), locale, stage: Stage::Production };
+        decide(account.cloned(), &self.user, command, terms).unwrap()
+    }
+
+    fn live(&mut self, step: &Step) {
+        let Step { when, ask, language, look } = step;
+        let now = match when {
+            When::After(millis) => self.now + millis,
+            When::Before(millis) => self.now - millis,
+            When::Billing(millis) => {
+                let billing = self.model.as_ref().map_or(self.now, Model::next_billing);
+                billing.checked_add_signed(*millis).unwrap()
+            }
+        };
+        let command = command(ask);
+        let decided = self.decide(self.account.as_ref(), &command, now, *language);
+        let touched = self.decide(self.account.as_ref(), &Command::Touch, now, *language);
+
+        let open = || Model::open(self.rules.clone(), now, *language);
+        let before = self.model.clone();
+        let mut settled = before.clone().unwrap_or_else(open);
+        let (known, billed_before) = before.map_or((0, settled.next), |model| (model.history.len(), model.next));
+        settled.settle(now, *language);
+        let mut after = settled.clone();
+        let answer = after.ask(ask, now, *language);
+
+        // First time, then the command.
+        let due = &settled.history[known..];
+        let own = match ask {
+            Ask::Reset => &after.history[..],
+            Ask::Touch | Ask::Debit { .. } | Ask::Credit { .. } => &after.history[settled.history.len()..],
+        };
+        assert_lines(&touched.entries, due);
+        assert_lines(&decided.entries, &[due, own].concat());
+        assert_eq!(decided.archive_after, matches!(ask, Ask::Reset).then_some(due.len()));
+        assert_same(&touched.account, &touched.result.as_ref().unwrap().stats, &settled);
+        let months = |(year, month): (u64, u64)| year * 12 + month;
+        assert_eq!(decided.billed.periods, months(settled.next) - months(billed_before));
+        let allowances =
+            settled.history.iter().skip(known).filter(|line| line.tokens > 0 && line.id.0 > settled.opened);
+        assert_eq!(i128::from(decided.billed.tokens), allowances.map(|line| line.tokens).sum::<i128>());
+        match (&decided.result, answer) {
+            (Ok(Outcome { transaction, stats }), Answer::Done) => {
+                assert_eq!(transaction.as_ref(), decided.entries[due.len()..].last());
+                assert_same(&decided.account, stats, &after);
+            }
+            (Err(Refused { refusal, stats }), answer) => {
+                assert_eq!(answer, told(refusal));
+                assert_eq!(decided.account, touched.account, "a refused command leaves no trace");
+                assert_eq!(decided.account.to_document().unwrap(), touched.account.to_document().unwrap());
+                assert_eq!(decided.entries, touched.entries);
+                assert_eq!(*stats, touched.result.unwrap().stats);
+            }
+            (Ok(_), answer) => panic!("{ask:?} should be refused: {answer:?}"),
+        }
+
+        // Whoever looks in between changes nothing.
+        if let Some(account) = self.account.as_ref().filter(|_| now > self.now) {
+            let first =
+                self.decide(Some(account), &Command::Touch, self.now + (now - self.now) * look / 256, *language);
+            let second = self.decide(Some(&first.account), &command, now, *language);
+            assert_eq!(second.account, decided.account);
+            assert_eq!([&first.entries[..], &second.entries].concat(), decided.entries);
+            assert_eq!(second.archive_after.map(|count| first.entries.len() + count), decided.archive_after);
+        }
+
+        let mut entries = decided.entries;
+        self.history.extend(entries.drain(..decided.archive_after.unwrap_or(0)));
+        assert_history(&self.history);
+        if decided.archive_after.is_some() {
+            self.history.clear();
+        }
+        self.history.append(&mut entries);
+        assert_history(&self.history);
+        assert_eq!(self.history.last().map_or(0, |last| last.entry.balance), decided.account.balance());
+        (self.now, self.account, self.model) = (now, Some(decided.account), Some(after));
+    }
+}
+
+fn command(ask: &Ask) -> Command {
+    match ask.clone() {
+        Ask::Touch => Command::Touch,
+        Ask::Debit { sold, cost, description } => {
+            let content_type = ContentType::new(SOLD[sold]);
+            Command::Debit { content_type, cost: cost.map(tokens), description, metadata: None }
+        }
+        Ask::Credit { amount, source, description } => {
+            Command::Credit { amount: tokens(amount), source: SOURCE[source], description, metadata: None }
+        }
+        Ask::Reset => Command::Reset,
+    }
+}
+
+fn told(refusal: &Refusal) -> Answer {
+    match refusal {
+        Refusal::InsufficientTokens { required, available } => {
+            Answer::TooFew { required: required.get(), available: *available }
+        }
+        Refusal::BalanceLimitExceeded => Answer::TooMany,
+    }
+}
+
+/// The entries are the lines of the model.
+fn assert_lines(entries: &[Transaction], lines: &[Line]) {
+    let told = |Transaction { id, entry }: &Transaction| {
+        let credit = entry.kind == TransactionType::Credit;
+        let tokens = i128::from(entry.amount.get()) * if credit { 1 } else { -1 };
+        let of = match (&entry.source, &entry.content_type) {
+            (Some(source), None) if credit => SOURCE.iter().position(|each| each == source),
+            (None, Some(sold)) if !credit => SOLD.iter().position(|each| *each == sold.as_str()),
+            _ => None,
+        };
+        let id = (id.timestamp().as_millis(), id.sequence());
+        let of = of.expect("a credit has a source, a debit has a content type");
+        Line { id, tokens, balance: entry.balance.into(), description: entry.description.to_string(), of }
+    };
+    assert_eq!(entries.iter().map(told).collect::<Vec<_>>(), lines);
+}
+
+/// The account, what callers see of it and its document are what the model's history adds up to.
+fn assert_same(account: &Account, stats: &Stats, model: &Model) {
+    let [articles, descriptions] = [0, 1].map(|sold| model.generations(sold) as u64);
+    assert_eq!(i128::from(stats.token_balance), model.balance());
+    assert_eq!(i128::from(stats.tokens_used), model.used());
+    assert_eq!(stats.tokens_reserved, 0);
+    assert_eq!([stats.articles_generated, stats.product_descriptions_generated], [articles, descriptions]);
+    assert_eq!(stats.total_generations, articles + descriptions);
+    assert_eq!(json!(stats.generations), json!({"ARTICLE": articles, "PRODUCT_DESCRIPTION": descriptions}));
+    assert_eq!(stats.version, model.version);
+    assert_eq!(stats.next_billing_date.as_millis(), model.next_billing());
+    assert_eq!(stats.last_billing_date.as_millis(), model.last_billing());
+    assert_eq!(stats.last_updated.as_millis(), model.last_id.0.max(model.opened));
+    assert_eq!(stats.created_at.as_millis(), model.opened);
+    assert_eq!((account.balance(), account.archives()), (stats.token_balance, model.resets));
+
+    let document = account.to_document().unwrap();
+    assert_eq!(Account::from_document(&document, account.user_id()).unwrap(), *account);
+    let left = SOURCES.iter().zip(model.left()).filter(|(_, tokens)| *tokens > 0);
+    let grants: Vec<Value> = left.map(|(source, left)| json!({"source": source, "remaining": left as u64})).collect();
+    assert_eq!(serde_json::from_str::<Value>(&document).unwrap()["grants"], json!(grants));
+}
+
+/// What must hold of a history whatever was asked: it adds up, its ids increase, no month comes twice.
+fn assert_history(history: &[Transaction]) {
+    let mut balance = 0_i128;
+    let mut billed = BTreeSet::new();
+    for Transaction { entry, .. } in history {
+        let amount = i128::from(entry.amount.get());
+        balance += if entry.kind == TransactionType::Credit { amount } else { -amount };
+        assert_eq!(balance, i128::from(entry.balance));
+        assert!((0..=i128::from(AMOUNT_MAX)).contains(&balance));
+        let monthly = entry.source == Some(Source::Monthly) && entry.description.contains("mensuelle du");
+        assert!(!monthly || billed.insert(&entry.description), "{} comes twice", entry.description);
+    }
+    assert!(history.is_sorted_by(|earlier, later| earlier.id < later.id));
+}

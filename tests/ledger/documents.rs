@@ -1,0 +1,117 @@
+//! The stored form of an account, written out, and what is not an account: refused, each for its reason.
+
+use jeton::{
+    ledger::{AMOUNT_MAX, Account, Command, ContentType, DamagedAccount, Source, Terms, UserId, decide},
+    locale::Locale,
+    plans::Catalogue,
+    stage::Stage,
+};
+
+use super::{at, tokens};
+
+/// Opened on 2026-12-31 at noon, billed five days later, one article and one purchase since.
+const DOCUMENT: &str = concat!(
+    r#"{"format":1,"userId":"somebody","plan":"standard","openedAt":1798718400000,"version":4,"#,
+    r#""lastEntry":"1799150400000-1","#,
+    r#""billing":{"firstMonth":"2027-01-01","day":5,"periodsBilled":1},"#,
+    r#""tokensUsed":3,"generations":{"ARTICLE":1},"#,
+    r#""grants":[{"source":"initial","remaining":4997},{"source":"monthly","remaining":300},"#,
+    r#"{"source":"purchase","remaining":10}],"archives":0}"#,
+);
+
+fn somebody() -> UserId {
+    UserId::new("somebody").unwrap()
+}
+
+#[test]
+fn the_document_is_as_written_here() {
+    let debit =
+        Command::Debit { content_type: ContentType::new("ARTICLE"), cost: None, description: None, metadata: None };
+    let credit = Command::Credit { amount: tokens(10), source: Source::Purchase, description: None, metadata: None };
+    let mut account = None;
+    for (now, command) in [(1_798_718_400_000, Command::Touch), (1_799_150_400_000, debit), (1_799_150_400_000, credit)]
+    {
+        let catalogue = Catalogue::built_in().unwrap();
+        let terms = Terms { catalogue, now: at(now), locale: Locale::French, stage: Stage::Production };
+        account = Some(decide(account, &somebody(), &command, terms).unwrap().account);
+    }
+    let account = account.unwrap();
+    assert_eq!(account.to_document().unwrap(), DOCUMENT);
+    assert_eq!(Account::from_document(DOCUMENT, &somebody()).unwrap(), account);
+}
+
+/// What is wrong, what is replaced in the document, by what, and the variant that says so.
+const DAMAGED: [(&str, &str, &str, &str); 34] = [
+    ("an unknown field", r#""archives":0"#, r#""archives":0,"caps":{}"#, "unreadable"),
+    ("an unknown field in a grant", r#""remaining":300"#, r#""remaining":300,"expiresAt":1"#, "unreadable"),
+    ("an unknown field in the cycle", r#""day":5"#, r#""day":5,"hour":1"#, "unreadable"),
+    ("a missing field", r#","archives":0"#, "", "unreadable"),
+    ("a field twice", r#""archives":0"#, r#""archives":0,"archives":1"#, "unreadable"),
+    ("not JSON", r#"{"format""#, r#"{format"#, "unreadable"),
+    ("cut off", r#","archives":0}"#, "", "unreadable"),
+    ("two documents", r#""archives":0}"#, r#""archives":0}{}"#, "unreadable"),
+    ("a negative count", r#""tokensUsed":3"#, r#""tokensUsed":-3"#, "unreadable"),
+    ("a negative grant", r#""remaining":300"#, r#""remaining":-300"#, "unreadable"),
+    ("a negative generation count", r#""ARTICLE":1"#, r#""ARTICLE":-1"#, "unreadable"),
+    ("a negative version", r#""version":4"#, r#""version":-4"#, "unreadable"),
+    ("a fraction", r#""remaining":300"#, r#""remaining":300.5"#, "unreadable"),
+    ("a text for a number", r#""remaining":300"#, r#""remaining":"300""#, "unreadable"),
+    ("an empty grant", r#""remaining":300"#, r#""remaining":0"#, "unreadable"),
+    ("a grant beyond 2^53 - 1", r#""remaining":300"#, r#""remaining":9007199254740992"#, "unreadable"),
+    ("an unknown source", r#""source":"monthly""#, r#""source":"gift""#, "unreadable"),
+    ("an impossible user", r#""userId":"somebody""#, r#""userId":"some body""#, "unreadable"),
+    ("an impossible entry id", "1799150400000-1", "1799150400000", "unreadable"),
+    ("an impossible billing day", r#""day":5"#, r#""day":32"#, "unreadable"),
+    ("an impossible month", "2027-01-01", "2027-13-01", "unreadable"),
+    ("an instant after the year 9999", r#""openedAt":1798718400000"#, r#""openedAt":253402300800000"#, "unreadable"),
+    ("a negative format", r#""format":1"#, r#""format":-1"#, "unreadable"),
+    ("a later format", r#""format":1"#, r#""format":2"#, "format 2"),
+    ("an earlier format", r#""format":1"#, r#""format":0"#, "format 0"),
+    ("a later format of another form", r#""format":1"#, r#""format":7,"caps":{}"#, "format 7"),
+    ("somebody else's", r#""userId":"somebody""#, r#""userId":"somebody2""#, "other user"),
+    ("in other letters", r#""userId":"somebody""#, r#""userId":"Somebody""#, "other user"),
+    ("a source twice", r#""source":"purchase""#, r#""source":"monthly""#, "grants"),
+    ("grants out of order", r#""source":"initial""#, r#""source":"adjustment""#, "grants"),
+    ("the last one first", r#""source":"purchase""#, r#""source":"initial""#, "grants"),
+    ("one token too many", r#""remaining":10"#, r#""remaining":9007199254735695"#, "grants"),
+    ("two full grants", r#""remaining":10"#, r#""remaining":9007199254740991"#, "grants"),
+    ("too large for one amount", r#""remaining":10"#, r#""remaining":18446744073709551615"#, "unreadable"),
+];
+
+#[test]
+fn a_damaged_document_is_refused_for_its_reason() {
+    for (what, from, to, expected) in DAMAGED {
+        assert_eq!(DOCUMENT.matches(from).count(), 1, "{what}: {from}");
+        let document = DOCUMENT.replace(from, to);
+        let variant = match Account::from_document(&document, &somebody()) {
+            Ok(_) => "accepted".to_owned(),
+            Err(DamagedAccount::Unreadable(_)) => "unreadable".to_owned(),
+            Err(DamagedAccount::Format(format)) => format!("format {format}"),
+            Err(DamagedAccount::OtherUser) => "other user".to_owned(),
+            Err(DamagedAccount::Grants) => "grants".to_owned(),
+        };
+        assert_eq!(variant, expected, "{what}");
+    }
+    for (document, what) in [("", "nothing"), ("null", "null"), ("[]", "a list"), ("{}", "an empty object")] {
+        let error = Account::from_document(document, &somebody()).unwrap_err();
+        assert!(matches!(error, DamagedAccount::Unreadable(_)), "{what}: {error}");
+    }
+}
+
+#[test]
+fn a_document_can_hold_a_full_balance() {
+    let document = DOCUMENT.replace(r#""remaining":10"#, r#""remaining":9007199254735694"#);
+    assert_eq!(Account::from_document(&document, &somebody()).unwrap().balance(), AMOUNT_MAX);
+}
+
+#[test]
+fn an_account_on_a_plan_that_is_gone_is_an_error() {
+    let document = DOCUMENT.replace(r#""plan":"standard""#, r#""plan":"gold""#);
+    let account = Account::from_document(&document, &somebody()).unwrap();
+    let catalogue = Catalogue::built_in().unwrap();
+    let terms = Terms { catalogue, now: at(1_799_150_400_000), locale: Locale::French, stage: Stage::Production };
+    for command in [Command::Touch, Command::Reset] {
+        let error = decide(Some(account.clone()), &somebody(), &command, terms).unwrap_err();
+        assert_eq!(error.to_string(), r#"plans.toml has no plan "gold""#, "{command:?}");
+    }
+}
