@@ -15,6 +15,7 @@ mod support;
 
 mod access;
 mod billing;
+mod billing_dates;
 mod broken_store;
 mod catalogue;
 mod concurrency;
