@@ -29,4 +29,5 @@ mod local_server;
 mod page;
 mod platform;
 mod refusals;
+mod settings;
 mod tidy;

@@ -47,7 +47,7 @@ const DAMAGED: [(&str, &str, &str, &str); 34] = [
     ("an unknown field in the cycle", r#""day":5"#, r#""day":5,"hour":1"#, "unreadable"),
     ("a missing field", r#","archives":0"#, "", "unreadable"),
     ("a field twice", r#""archives":0"#, r#""archives":0,"archives":1"#, "unreadable"),
-    ("not JSON", r#"{"format""#, r#"{format"#, "unreadable"),
+    ("not JSON", r#"{"format""#, "{format", "unreadable"),
     ("cut off", r#","archives":0}"#, "", "unreadable"),
     ("two documents", r#""archives":0}"#, r#""archives":0}{}"#, "unreadable"),
     ("a negative count", r#""tokensUsed":3"#, r#""tokensUsed":-3"#, "unreadable"),
