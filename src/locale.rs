@@ -30,7 +30,8 @@ impl Locale {
         for range in header.split(',') {
             let mut parts = range.split(';').map(str::trim);
             let Some(locale) = parts.next().and_then(Self::from_tag) else { continue };
-            let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
+            let weight = parts.find_map(|part| part.strip_prefix(['q', 'Q'])?.strip_prefix('='));
+            let quality = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
             if quality > best.map_or(0.0, |(_, quality)| quality) {
                 best = Some((locale, quality));
             }
