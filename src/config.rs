@@ -13,6 +13,8 @@ use crate::{
 /// How long a billing sweep runs by default; the function's `maxDuration` in `vercel.json` is above it.
 const BILLING_SECONDS: u64 = 45;
 
+const API_KEYS_EXAMPLE: &str = "web:spend:a-long-random-secret,ops:admin:another-secret";
+
 /// The settings of a process.
 pub struct Config {
     /// Development or production.
@@ -85,10 +87,19 @@ impl Config {
         let mut credentials = Credentials::default();
         for key in list(value("JETON_API_KEYS")) {
             let (secret, scope) = service_key(key)?;
-            credentials.add(secret, Holder::Service(scope));
+            if !credentials.add(secret, Holder::Service(scope)) {
+                return Err(invalid("JETON_API_KEYS", "has the same secret twice", API_KEYS_EXAMPLE).into());
+            }
         }
-        if let Some(secret) = value("CRON_SECRET") {
-            credentials.add(secret, Holder::Cron);
+        if let Some(secret) = value("CRON_SECRET")
+            && !credentials.add(secret, Holder::Cron)
+        {
+            return Err(invalid(
+                "CRON_SECRET",
+                "and JETON_API_KEYS have the same secret twice",
+                "a-long-random-secret",
+            )
+            .into());
         }
         Ok(Self {
             stage,
@@ -111,7 +122,7 @@ fn invalid(setting: &'static str, problem: &str, example: &'static str) -> Inval
 }
 
 fn service_key(key: &str) -> Result<(&str, Scope), InvalidSetting> {
-    let wrong = |problem| invalid("JETON_API_KEYS", problem, "web:spend:a-long-random-secret,ops:admin:another-secret");
+    let wrong = |problem| invalid("JETON_API_KEYS", problem, API_KEYS_EXAMPLE);
     let mut parts = key.splitn(3, ':');
     let (Some(name), Some(scope), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(wrong("must list name:scope:secret, separated by commas"));

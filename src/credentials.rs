@@ -51,9 +51,14 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Adds a secret.
-    pub fn add(&mut self, secret: &str, holder: Holder) {
-        self.secrets.push((Sha256::digest(secret).into(), holder));
+    /// Adds a secret. False, and nothing added, if it has a holder already.
+    #[must_use]
+    pub fn add(&mut self, secret: &str, holder: Holder) -> bool {
+        let free = self.identify(secret).is_none();
+        if free {
+            self.secrets.push((Sha256::digest(secret).into(), holder));
+        }
+        free
     }
 
     /// Whether there is any service key.

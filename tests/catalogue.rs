@@ -88,7 +88,7 @@ fn what_is_not_in_the_catalogue_is_named() {
 }
 
 /// What is wrong, the beginning of the line, what stands there instead, and a word of the message.
-const WRONG: [(&str, &str, &str, &str); 37] = [
+const WRONG: [(&str, &str, &str, &str); 39] = [
     ("a text for a number", "opening_balance", r#"opening_balance = "5000""#, "invalid type"),
     ("a fraction", "monthly_allowance", "monthly_allowance = 0.5", "invalid type"),
     ("a number for a text", "time_zone", "time_zone = 2", "invalid type"),
@@ -114,6 +114,13 @@ const WRONG: [(&str, &str, &str, &str); 37] = [
     ("a content type with a space", "[content_types.PRO", r#"[content_types."PRODUCT X"]"#, "A-Z 0-9 _"),
     ("an empty label", "initial", r#"initial = { fr = "", en = "Account opening" }"#, "must say something"),
     ("a blank label", "label = { fr = \"Génération a", r#"label = { fr = "x", en = "  " }"#, "must say something"),
+    ("a date without its year", "billing_date", r#"billing_date = { fr = "%d/%m", en = "%F" }"#, "%Y, %m and %d"),
+    (
+        "a billing without its date",
+        "monthly =",
+        r#"monthly = { fr = "Mensuel", en = "Monthly {date}" }"#,
+        "has a {date}",
+    ),
     ("a time for a date", "billing_date", r#"billing_date = { fr = "%d/%m/%Y %H:%M", en = "%F" }"#, "%Y, %m and %d"),
     ("a year of two digits", "billing_date", r#"billing_date = { fr = "%d/%m/%y", en = "%F" }"#, "%Y, %m and %d"),
     ("not a date format", "billing_date", r#"billing_date = { fr = "%d/%m/%Y", en = "%Q" }"#, "%Y, %m and %d"),

@@ -115,7 +115,7 @@ async fn each_wrong_setting_has_its_own_clear_line() {
     let cases: [(Option<String>, &[&str]); 7] = [
         (None, &["REDIS_URL is not set", "redis://localhost:6379", "vercel env pull"]),
         (Some(format!("redis://:wrong-hunter2@127.0.0.1:{port}")), &["refuses the user or the password of REDIS_URL"]),
-        (Some(format!("redis://127.0.0.1:{port}")), &["NOAUTH"]),
+        (Some(format!("redis://127.0.0.1:{port}")), &["wants a password: put it in REDIS_URL"]),
         (Some(format!("redis://:hunter2@127.0.0.1:{closed}")), &["cannot connect", "refused", "firewall"]),
         (Some(format!("redis://:hunter2@no-such-host.invalid:{port}")), &["cannot connect", "no-such-host.invalid"]),
         (

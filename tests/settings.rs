@@ -246,19 +246,38 @@ fn the_files_are_read_as_vercel_and_people_write_them() {
 #[test]
 fn a_bad_line_is_an_error_that_names_the_file_alone() {
     for line in [
-        "s3cr3t-n3v3r-shown",
-        "1JETON=s3cr3t-n3v3r-shown",
+        "REDIS_URL s3cr3t-n3v3r-shown",
         "CRON_SECRET=s3cr3t-n3v3r-shown and more",
         "CRON_SECRET=\"s3cr3t-n3v3r-shown",
         "CRON_SECRET='s3cr3t-n3v3r-shown",
-        "CRON-SECRET=s3cr3t-n3v3r-shown",
     ] {
         for name in [".env.development.local", ".env.local", ".env.development", ".env"] {
             let text = format!("JETON_PREFIX=fine\n{line}\n");
-            let message = refused(read_with(&[(name, &text)], &[("VERCEL_ENV", "development")]));
+            let read = read_with(&[(name, &text)], &[("VERCEL_ENV", "development")]);
+            assert!(read.is_err(), "{line}");
+            let message = refused(read);
             assert_eq!(message, format!("{name} has a line that is not NAME=value or NAME=\"value\""), "{line}");
             assert!(read_with(&[(name, &text)], &[]).is_ok(), "production does not even look");
         }
+    }
+}
+
+#[test]
+fn lines_that_others_read_are_theirs() {
+    let text = "\u{feff}FIREBASE=\"{\"type\":\"service_account\"}\"\nA line\nOTHER=two words\nKEY=\"a\\qb\"\n\
+        CRON_SECRET=tick\nLAST=\"pa$\"\n";
+    let config = read_with(&[(".env.local", text)], &[("VERCEL_DEV", "1")]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(config.credentials.identify("tick"), Some(Holder::Cron));
+}
+
+#[test]
+fn a_secret_has_one_holder() {
+    for settings in [
+        [("JETON_API_KEYS", "a:admin:s3cr3t-n3v3r-shown,b:read:s3cr3t-n3v3r-shown"), ("CRON_SECRET", "tick")],
+        [("JETON_API_KEYS", "a:admin:s3cr3t-n3v3r-shown"), ("CRON_SECRET", "s3cr3t-n3v3r-shown")],
+    ] {
+        let message = refused(read_with(&[], &settings));
+        assert!(message.contains("the same secret twice") && !message.contains(SECRET), "{message}");
     }
 }
 
@@ -293,10 +312,10 @@ fn a_secret_is_known_exactly_or_not_at_all() {
     let mut credentials = Credentials::default();
     assert!(!credentials.has_service_keys());
     assert_eq!(credentials.identify(""), None, "without secrets nobody is known");
-    credentials.add("tick", Holder::Cron);
+    assert!(credentials.add("tick", Holder::Cron));
     assert!(!credentials.has_service_keys(), "the cron's secret is not a service key");
-    credentials.add("clé", Holder::Service(Scope::Read));
-    credentials.add("key", Holder::Service(Scope::Admin));
+    assert!(credentials.add("clé", Holder::Service(Scope::Read)));
+    assert!(credentials.add("key", Holder::Service(Scope::Admin)));
     assert!(credentials.has_service_keys());
     for (secret, holder) in [
         ("tick", Some(Holder::Cron)),

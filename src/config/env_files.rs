@@ -1,25 +1,36 @@
-use std::{io, path::Path};
+use std::{fs, io, path::Path};
 
 use super::Variables;
 
 /// The files that a Next.js project keeps its settings in, the first one first. What is set already stays.
 const FILES: [&str; 4] = [".env.development.local", ".env.local", ".env.development", ".env"];
 
-/// Adds what the files in `folder` set. The error names the file; never a line of it, which may hold a secret.
+/// Adds what the files in `folder` set. Only lines that set one of ours are read: the files hold those of others too,
+/// in forms that are theirs. The error names the file; never a line of it, which may hold a secret.
 pub(super) fn add(variables: &mut Variables, folder: &Path) -> Result<(), String> {
     for name in FILES {
-        let lines = match dotenvy::from_path_iter(folder.join(name)) {
-            Ok(lines) => lines,
-            Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => continue,
+        let text = match fs::read_to_string(folder.join(name)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(_) => return Err(format!("{name} cannot be read")),
         };
-        for line in lines {
-            let (key, value) =
-                line.map_err(|_| format!("{name} has a line that is not NAME=value or NAME=\"value\""))?;
+        for line in text.trim_start_matches('\u{feff}').lines().filter(|line| is_ours(line)) {
+            let parsed = dotenvy::from_read_iter(line.as_bytes()).next();
+            let Some(Ok((key, value))) = parsed else {
+                return Err(format!("{name} has a line that is not NAME=value or NAME=\"value\""));
+            };
             if !value.trim().is_empty() {
                 variables.entry(key).or_insert(value);
             }
         }
     }
     Ok(())
+}
+
+/// Whether a line begins with the name of one of our settings.
+fn is_ours(line: &str) -> bool {
+    let line = line.trim_start();
+    let line = line.strip_prefix("export ").map_or(line, str::trim_start);
+    let name: String = line.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
+    name == "REDIS_URL" || name == "CRON_SECRET" || name.starts_with("JETON_")
 }

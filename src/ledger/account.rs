@@ -57,6 +57,9 @@ pub enum DamagedAccount {
     /// Somebody else's.
     #[error("the document belongs to another user")]
     OtherUser,
+    /// The billing cycle does not begin with a month, or goes beyond the calendar.
+    #[error("the billing cycle in the document is not one")]
+    Billing,
     /// The grants add up to more than a balance can hold, or are not one for each source in order.
     #[error("the grants in the document do not form a balance")]
     Grants,
@@ -99,6 +102,9 @@ impl Account {
         }
         if account.user_id != *user {
             return Err(DamagedAccount::OtherUser);
+        }
+        if !account.billing.is_sound() {
+            return Err(DamagedAccount::Billing);
         }
         let total = account.grants.iter().try_fold(0_u64, |sum, grant| sum.checked_add(grant.remaining.get()));
         let ordered = account.grants.is_sorted_by(|earlier, later| earlier.source < later.source);

@@ -79,6 +79,14 @@ impl BillingCycle {
         self.date(i64::from(self.periods_billed))
     }
 
+    /// Whether this is a cycle that [`Self::starting_after`] and time can have made: it begins with a month, and its
+    /// next billing lies within the calendar of RFC 3339.
+    pub(super) fn is_sound(&self) -> bool {
+        let next = self.first_month.checked_add_months(Months::new(self.periods_billed));
+        self.first_month.day() == 1
+            && next.is_some_and(|next| next.year() <= 9999 && (next.year(), next.month()) != (9999, 12))
+    }
+
     /// The cycle once its next period is billed.
     pub(super) fn advance(&mut self) {
         self.periods_billed = self.periods_billed.saturating_add(1);

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
-use chrono::format::{Item, StrftimeItems};
+use chrono::format::{Item, Numeric, StrftimeItems};
 use chrono_tz::Tz;
 use serde::Deserialize;
 use toml::Spanned;
@@ -42,7 +42,7 @@ struct ContentTypeTable {
 #[serde(deny_unknown_fields)]
 struct LabelsTable {
     initial: Texts<Label>,
-    monthly: Texts<Label>,
+    monthly: Texts<DatedLabel>,
     purchase: Texts<Label>,
     promotion: Texts<Label>,
     adjustment: Texts<Label>,
@@ -91,21 +91,33 @@ impl TryFrom<String> for Label {
 
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
+struct DatedLabel(Label);
+
+impl TryFrom<String> for DatedLabel {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.contains("{date}") { Ok(Self(text.try_into()?)) } else { Err("the label of a billing has a {date}") }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
 struct DateFormat(String);
 
 impl TryFrom<String> for DateFormat {
     type Error = &'static str;
 
     fn try_from(format: String) -> Result<Self, Self::Error> {
-        let dates_only = |item: &Item<'_>| match item {
+        use chrono::format::Numeric::{Day, Month, Year};
+        let items: Vec<Item<'_>> = StrftimeItems::new(&format).collect();
+        let has = |wanted: &Numeric| items.iter().any(|item| matches!(item, Item::Numeric(part, _) if part == wanted));
+        let dates_only = items.iter().all(|item| match item {
             Item::Error | Item::Fixed(_) => false,
             Item::Literal(_) | Item::OwnedLiteral(_) | Item::Space(_) | Item::OwnedSpace(_) => true,
-            Item::Numeric(numeric, _) => {
-                use chrono::format::Numeric::{Day, Month, Year};
-                matches!(numeric, Year | Month | Day)
-            }
-        };
-        if StrftimeItems::new(&format).all(|item| dates_only(&item)) {
+            Item::Numeric(part, _) => matches!(part, Year | Month | Day),
+        });
+        if dates_only && [Year, Month, Day].iter().all(has) {
             Ok(Self(format))
         } else {
             Err("a date is written with %Y, %m and %d")
@@ -148,7 +160,7 @@ pub(super) fn parse(toml: &str) -> Result<Catalogue, String> {
     let labels = file.labels;
     let by_source = [
         (Source::Initial, labels.initial),
-        (Source::Monthly, labels.monthly),
+        (Source::Monthly, Texts { fr: labels.monthly.fr.0, en: labels.monthly.en.0 }),
         (Source::Purchase, labels.purchase),
         (Source::Promotion, labels.promotion),
         (Source::Adjustment, labels.adjustment),

@@ -41,7 +41,7 @@ fn the_document_is_as_written_here() {
 }
 
 /// What is wrong, what is replaced in the document, by what, and the variant that says so.
-const DAMAGED: [(&str, &str, &str, &str); 34] = [
+const DAMAGED: [(&str, &str, &str, &str); 37] = [
     ("an unknown field", r#""archives":0"#, r#""archives":0,"caps":{}"#, "unreadable"),
     ("an unknown field in a grant", r#""remaining":300"#, r#""remaining":300,"expiresAt":1"#, "unreadable"),
     ("an unknown field in the cycle", r#""day":5"#, r#""day":5,"hour":1"#, "unreadable"),
@@ -75,6 +75,9 @@ const DAMAGED: [(&str, &str, &str, &str); 34] = [
     ("the last one first", r#""source":"purchase""#, r#""source":"initial""#, "grants"),
     ("one token too many", r#""remaining":10"#, r#""remaining":9007199254735695"#, "grants"),
     ("two full grants", r#""remaining":10"#, r#""remaining":9007199254740991"#, "grants"),
+    ("a month that does not begin on the 1st", "2027-01-01", "2027-01-31", "cycle"),
+    ("a calendar that has ended", r#""periodsBilled":1"#, r#""periodsBilled":4294967295"#, "cycle"),
+    ("a billing after the year 9999", "2027-01-01", "9999-12-01", "cycle"),
     ("too large for one amount", r#""remaining":10"#, r#""remaining":18446744073709551615"#, "unreadable"),
 ];
 
@@ -89,6 +92,7 @@ fn a_damaged_document_is_refused_for_its_reason() {
             Err(DamagedAccount::Format(format)) => format!("format {format}"),
             Err(DamagedAccount::OtherUser) => "other user".to_owned(),
             Err(DamagedAccount::Grants) => "grants".to_owned(),
+            Err(DamagedAccount::Billing) => "cycle".to_owned(),
         };
         assert_eq!(variant, expected, "{what}");
     }

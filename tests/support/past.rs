@@ -34,9 +34,14 @@ pub(crate) fn service_at(store: Arc<dyn Store>, rfc3339: &str) -> StatsService {
 
 /// Opens an account for each of `users` at `rfc3339`.
 pub(crate) async fn open_at(store: Arc<dyn Store>, users: &[String], rfc3339: &str) {
-    let service = service_at(store, rfc3339);
+    let service = service_at(Arc::clone(&store), rfc3339);
     for user in users {
         service.get_user_stats(&UserId::new(user).unwrap(), Locale::French).await.unwrap();
+    }
+    drop(service);
+    // What committed for it holds the store a moment longer than its answers.
+    while Arc::strong_count(&store) > 1 {
+        tokio::task::yield_now().await;
     }
 }
 
