@@ -129,6 +129,21 @@ async fn the_test_user_is_a_demo_account_in_production() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_of_somebody_new_is_an_opening() {
+    let settings = [("VERCEL_ENV", "production"), ("JETON_API_KEYS", "ops:admin:secret")];
+    for backend in Backend::both(&settings) {
+        let client = backend.client().with_key("secret");
+        let result = client.post("reset", json!({"userId": "newcomer"})).await.ok();
+        assert_eq!(result["stats"]["tokenBalance"], 5000, "{backend:?}");
+        assert_eq!(result["transaction"]["description"], "Initialisation du compte");
+        assert_eq!(client.history("newcomer").await.len(), 1);
+
+        let stats = client.post("reset", json!({"userId": "test-user-id"})).await.ok()["stats"].clone();
+        assert_demo(&client, &stats).await;
+    }
+}
+
 async fn assert_demo(client: &Client, stats: &Value) {
     assert_eq!(stats["tokenBalance"], 4987);
     assert_eq!(stats["tokensUsed"], 13);

@@ -145,12 +145,9 @@ impl<'a> Group<'a> {
             let request = &waiting.request;
             let terms = Terms { catalogue, now, locale: request.locale, stage: *stage };
             let archives = account.as_ref().map_or(0, Account::archives);
-            let opens = account.is_none();
             let decided = decide(account, self.user, &request.command, terms)
                 .map_err(|missing| StoreError::Damaged(format!("the account of user {}: {missing}", self.user)))?;
-            if let Some(after) = decided.archive_after
-                && !opens
-            {
+            if let Some(after) = decided.archive_after {
                 archive = Some(Archive { after: entries.len().saturating_add(after), number: archives });
             }
             entries.extend(decided.entries);

@@ -125,17 +125,20 @@ pub fn decide(
     terms: Terms<'_>,
 ) -> Result<Decided, NotInCatalogue> {
     let mut entries = Vec::new();
+    let opens = account.is_none();
     let mut account = match account {
         Some(account) => account,
         None => open(user, terms, &mut entries)?,
     };
     let plan = terms.catalogue.plan(&account.plan)?;
     let billed = settle(&mut account, plan, terms, &mut entries);
-    let settled = entries.len();
+    // A reset of nobody is an opening: its entries are the command's own.
+    let settled = if opens && *command == Command::Reset { 0 } else { entries.len() };
     let mut archive_after = None;
 
     let refusal = match command {
         Command::Touch => None,
+        Command::Reset if opens => None,
         Command::Debit { content_type, cost, description, metadata } => {
             let Price { cost: catalogue_cost, label } = terms.catalogue.price(content_type, terms.locale)?;
             let spending = Spending {
