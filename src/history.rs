@@ -86,14 +86,13 @@ pub async fn page(
         let found = store.entries(user, range).await?;
         let last_chunk = found.len() < chunk;
         for transaction in found {
-            if selection.wants(&transaction) {
-                if transactions.len() == limit {
-                    return Ok(Page { transactions, next_cursor: position });
-                }
-                position = Some(transaction.id);
+            let wanted = selection.wants(&transaction);
+            if wanted && transactions.len() == limit {
+                return Ok(Page { transactions, next_cursor: position });
+            }
+            position = Some(transaction.id);
+            if wanted {
                 transactions.push(transaction);
-            } else if transactions.len() < limit {
-                position = Some(transaction.id);
             }
             looked_at = looked_at.saturating_add(1);
         }

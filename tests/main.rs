@@ -30,4 +30,5 @@ mod page;
 mod platform;
 mod refusals;
 mod settings;
+mod stores;
 mod tidy;

@@ -209,6 +209,10 @@ impl Store for RedisStore {
 
     fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>> {
         Box::pin(async move {
+            // Nothing lies before the first id there is. Redis takes such a bound for an error.
+            if range.before == Some(TransactionId::ZERO) {
+                return Ok(Vec::new());
+            }
             let after = range.after.map_or_else(|| "-".to_owned(), |id| format!("({id}"));
             let before = range.before.map_or_else(|| "+".to_owned(), |id| format!("({id}"));
             let (verb, first, last) = match range.order {

@@ -5,3 +5,5 @@ pub(crate) mod past;
 pub(crate) mod process;
 pub(crate) mod redis;
 pub(crate) mod server;
+pub(crate) mod service;
+pub(crate) mod world;
