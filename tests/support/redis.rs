@@ -1,6 +1,12 @@
 //! A real Redis for a test, on a free port of the loopback address, without data on disk.
 
-use std::{collections::HashMap, process::Command, sync::Arc, thread, time::Instant};
+use std::{
+    collections::{BTreeMap, HashMap},
+    process::Command,
+    sync::Arc,
+    thread,
+    time::Instant,
+};
 
 use jeton::store::{Store, redis::RedisStore};
 use redis::{Client, Connection, ConnectionLike, FromRedisValue};
@@ -92,6 +98,15 @@ impl Redis {
             Some((name.to_owned(), calls.trim().parse().unwrap()))
         };
         info.lines().filter_map(count).collect()
+    }
+
+    /// How often each command was called since `before`; those that were not are left out.
+    pub(crate) fn commands_since(&self, before: &HashMap<String, u64>) -> BTreeMap<String, u64> {
+        let since = |(name, count): (String, u64)| {
+            let count = count - before.get(&name).copied().unwrap_or(0);
+            (count > 0 && name != "info").then_some((name, count))
+        };
+        self.command_counts().into_iter().filter_map(since).collect()
     }
 
     /// A figure of `INFO`.
