@@ -27,6 +27,7 @@ mod idempotency;
 mod keys;
 mod ledger;
 mod local_server;
+mod lost_answers;
 mod page;
 mod platform;
 mod refusals;

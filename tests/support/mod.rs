@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod past;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod server;
 pub(crate) mod service;
