@@ -228,13 +228,13 @@ async fn what_others_do_before_the_retry_does_not_hide_a_lost_answer() {
     let other = broken.other_service();
     // The fault; what the others do, a reset or a debit of 5; the balance that is answered; the history at the end, and
     // the length of each archive. Before it the history is 5 000, −10.
-    let cases: [(Fault, &str, u64, &[i64], [u64; 2]); 6] = [
-        (AnswerLost, "debit", 4_987, &[5_000, -10, -3, -5], [0, 0]),
-        (AnswerLost, "reset", 4_987, &[5_000], [3, 0]),
-        (AnswerLost, "reset reset", 4_987, &[5_000], [3, 1]),
-        (RequestLost, "debit", 4_982, &[5_000, -10, -5, -3], [0, 0]),
-        (RequestLost, "reset", 4_997, &[5_000, -3], [2, 0]),
-        (RequestLost, "debit reset", 4_997, &[5_000, -3], [3, 0]),
+    let cases = [
+        (AnswerLost, "debit", 4_987, vec![5_000, -10, -3, -5], [0, 0]),
+        (AnswerLost, "reset", 4_987, vec![5_000], [3, 0]),
+        (AnswerLost, "reset reset", 4_987, vec![5_000], [3, 1]),
+        (RequestLost, "debit", 4_982, vec![5_000, -10, -5, -3], [0, 0]),
+        (RequestLost, "reset", 4_997, vec![5_000, -3], [2, 0]),
+        (RequestLost, "debit reset", 4_997, vec![5_000, -3], [3, 0]),
     ];
     // Before the retry loads, and between its load and its look.
     for (moment, key) in [("HMGET", None), ("XRANGE", None), ("HMGET", Some("key")), ("XRANGE", Some("key"))] {

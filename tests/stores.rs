@@ -452,8 +452,10 @@ async fn answers_are_remembered_for_a_day() {
     for kept in Kept::both() {
         let mut world = World::new(kept.store(), "u");
         let mut first = world.draft(&[Command::Touch], START);
-        first.commit.once = vec![once("key", "first")];
-        let record = first.commit.once[0].1.clone();
+        // More than one commit clears away.
+        first.commit.once = (0..20).map(|number| once(&format!("a{number:02}"), "another")).collect();
+        first.commit.once.push(once("key", "first"));
+        let record = first.commit.once[20].1.clone();
         world.write(first).await;
         assert_eq!(world.remembered(&["key"], START + DAY - 1).await.unwrap(), [Some(record)]);
         if let Some(redis) = &kept.redis {
