@@ -157,20 +157,24 @@ impl Life {
         let open = || Model::open(self.rules.clone(), now, *language);
         let before = self.model.clone();
         let mut settled = before.clone().unwrap_or_else(open);
-        let (known, billed_before) = before.map_or((0, settled.next), |model| (model.history.len(), model.next));
+        let (known, billed_before) =
+            before.as_ref().map_or((0, settled.next), |model: &Model| (model.history.len(), model.next));
         settled.settle(now, *language);
         let mut after = settled.clone();
-        let answer = after.ask(ask, now, *language);
+        // A reset of nobody is an opening.
+        let opens = before.is_none() && matches!(ask, Ask::Reset);
+        let answer = after.ask(if opens { &Ask::Touch } else { ask }, now, *language);
 
         // First time, then the command.
         let due = &settled.history[known..];
         let own = match ask {
-            Ask::Reset => &after.history[..],
+            Ask::Reset if !opens => &after.history[..],
+            Ask::Reset => &[],
             Ask::Touch | Ask::Debit { .. } | Ask::Credit { .. } => &after.history[settled.history.len()..],
         };
         assert_lines(&touched.entries, due);
         assert_lines(&decided.entries, &[due, own].concat());
-        assert_eq!(decided.archive_after, matches!(ask, Ask::Reset).then_some(due.len()));
+        assert_eq!(decided.archive_after, (matches!(ask, Ask::Reset) && !opens).then_some(due.len()));
         assert_same(&touched.account, &touched.result.as_ref().unwrap().stats, &settled);
         let months = |(year, month): (u64, u64)| year * 12 + month;
         assert_eq!(decided.billed.periods, months(settled.next) - months(billed_before));
@@ -179,7 +183,8 @@ impl Life {
         assert_eq!(i128::from(decided.billed.tokens), allowances.map(|line| line.tokens).sum::<i128>());
         match (&decided.result, answer) {
             (Ok(Outcome { transaction, stats }), Answer::Done) => {
-                assert_eq!(transaction.as_ref(), decided.entries[due.len()..].last());
+                let own = if opens { &decided.entries[..] } else { &decided.entries[due.len()..] };
+                assert_eq!(transaction.as_ref(), own.last());
                 assert_same(&decided.account, stats, &after);
             }
             (Err(Refused { refusal, stats }), answer) => {

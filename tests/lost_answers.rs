@@ -153,7 +153,7 @@ impl Change {
             Self::Debit | Self::KeyedDebit => (&[5_000, -10, -3], [0, 0]),
             Self::Credit => (&[5_000, -10, 7], [0, 0]),
             Self::Reset | Self::KeyedReset => (&[5_000], [2, 0]),
-            Self::FirstReset => (&[5_000], [1, 0]),
+            Self::FirstReset => (&[5_000], [0, 0]),
             Self::Group => (&[5_000, -10, -3, -3, -3, -3, -3], [0, 0]),
             Self::MixedGroup => (&[5_000, -5], [3, 0]),
             Self::Refusal | Self::KeyedRefusal => (&[5_000, -10], [0, 0]),

@@ -66,10 +66,11 @@ impl<'a> Group<'a> {
             Ok(Err(error)) => error,
             Err(_) => StoreError::Unavailable { cause: "the store did not answer in time".to_owned(), sent: true },
         };
-        let failed = if let StoreError::Unavailable { cause, sent } = failed {
-            StoreError::Unavailable { cause, sent: sent || !self.in_doubt.is_empty() }
-        } else {
+        // Whatever failed in the end: a commit in doubt may have been written.
+        let failed = if self.in_doubt.is_empty() {
             failed
+        } else {
+            StoreError::Unavailable { cause: failed.to_string(), sent: true }
         };
         self.shared.lanes.forget(self.user);
         for member in self.members.drain(..) {

@@ -4,14 +4,12 @@ use std::{
     collections::{BTreeMap, HashMap},
     process::Command,
     sync::Arc,
-    thread,
-    time::Instant,
 };
 
 use jeton::store::{Store, redis::RedisStore};
 use redis::{Client, Connection, ConnectionLike, FromRedisValue};
 
-use super::process::{PATIENCE, Process, free_port};
+use super::process::{Process, free_port};
 
 /// A Redis server. It ends with its value.
 pub(crate) struct Redis {
@@ -114,14 +112,5 @@ impl Redis {
         let info: String = self.command(&["INFO", section]);
         let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
         line.trim().parse().unwrap()
-    }
-
-    /// Waits until `condition` holds.
-    pub(crate) fn wait_until(&self, condition: impl Fn(&Self) -> bool) {
-        let begun = Instant::now();
-        while !condition(self) {
-            assert!(begun.elapsed() < PATIENCE, "the condition did not come true");
-            thread::yield_now();
-        }
     }
 }

@@ -98,7 +98,10 @@ impl<'a> Writing<'a> {
             let put_away = commit.archive.is_some_and(|Archive { after, .. }| index >= after);
             let history = before.saturating_add(u32::from(put_away));
             let key = (user, history, id.timestamp().as_millis(), id.sequence());
-            self.entries.insert(key, (revision, entry.as_str())).map_err(broken)?;
+            if self.entries.insert(key, (revision, entry.as_str())).map_err(broken)?.is_some() {
+                // An account that was put back by hand. The transaction is given up, so nothing is replaced.
+                return Err(StoreError::Refused(format!("user {user} has an entry {id} already: nothing was changed")));
+            }
         }
         self.accounts.insert(user, (revision, commit.document.as_str())).map_err(broken)?;
         self.forget(now).map_err(broken)?;

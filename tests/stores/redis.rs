@@ -1,0 +1,117 @@
+//! What the store in Redis alone promises: its script, its keys, its forms.
+
+use std::collections::BTreeMap;
+
+use jeton::{ledger::Command, store::redis::RedisStore};
+use serde_json::Value;
+
+use crate::support::{
+    redis::Redis,
+    world::{START, World, debit, once},
+};
+
+/// A Redis that holds the account `u`, with two entries.
+pub(super) async fn lived_in() -> (Redis, RedisStore) {
+    let redis = Redis::start();
+    let store = RedisStore::new(&redis.url(), "jeton").unwrap();
+    World::new(&store, "u").apply(&[debit("ARTICLE", 3)], START).await;
+    (redis, store)
+}
+
+#[tokio::test]
+async fn a_redis_that_forgot_the_script_is_told_it_again() {
+    let (redis, store) = lived_in().await;
+    let mut world = World::new(&store, "v");
+    for millis in START..START + 3 {
+        redis.command::<()>(&["SCRIPT", "FLUSH"]);
+        world.apply(&[debit("ARTICLE", 3)], millis).await;
+    }
+    world.assert_kept("after each flush").await;
+}
+
+#[tokio::test]
+async fn the_data_in_redis_is_json_under_the_documented_keys() {
+    let (redis, store) = lived_in().await;
+    let mut world = World::new(&store, "v@example.com");
+    let mut draft = world.draft(&[Command::Touch, Command::Reset], START);
+    draft.commit.once = vec![once("a:b", "answer")];
+    world.write(draft).await;
+    let object = |text: &str| assert!(serde_json::from_str::<Value>(text).unwrap().is_object(), "{text}");
+
+    let mut keys: Vec<String> = redis.command(&["KEYS", "*"]);
+    keys.sort_unstable();
+    let (due, keys): (Vec<String>, Vec<String>) = keys.into_iter().partition(|key| key.starts_with("jeton:due:"));
+    assert_eq!(
+        keys,
+        [
+            "jeton:{u}:account",
+            "jeton:{u}:history",
+            "jeton:{v@example.com}:account",
+            "jeton:{v@example.com}:archive:0",
+            "jeton:{v@example.com}:history",
+            "jeton:{v@example.com}:once:a:b",
+        ]
+    );
+    assert!((1..=2).contains(&due.len()), "{due:?}");
+    for key in keys {
+        match key.rsplit_once('}').unwrap().1 {
+            ":account" => {
+                let fields: BTreeMap<String, String> = redis.command(&["HGETALL", &key]);
+                assert_eq!(fields.keys().collect::<Vec<_>>(), ["doc", "rev"]);
+                object(&fields["doc"]);
+            }
+            ":history" | ":archive:0" => {
+                let found: Vec<(String, Vec<(String, String)>)> = redis.command(&["XRANGE", &key, "-", "+"]);
+                assert!(!found.is_empty());
+                for (_, fields) in found {
+                    assert_eq!(fields.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["tx", "c"]);
+                    object(&fields[0].1);
+                }
+            }
+            _ => object(&redis.command::<String>(&["GET", &key])),
+        }
+    }
+}
+
+/// The numbers that follow `before` in `text`.
+fn numbers_after(text: &str, before: &str) -> Vec<u32> {
+    let digits = |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>();
+    text.split(before).skip(1).filter_map(|rest| digits(rest).parse().ok()).collect()
+}
+
+#[test]
+fn the_header_of_the_script_names_all_that_it_takes_and_says() {
+    let script = include_str!("../../src/store/commit.lua");
+    let (header, body): (Vec<&str>, Vec<&str>) = script.lines().partition(|line| line.starts_with("--"));
+    let body = body.join("\n");
+    let named = |name: &str| header.iter().any(|line| line.starts_with(&format!("-- {name} ")));
+
+    for array in ["KEYS", "ARGV"] {
+        let positions = numbers_after(&body, &format!("{array}["));
+        assert!(positions.len() >= 3, "{array}: {positions:?}");
+        for position in &positions {
+            assert!(named(&format!("{array}[{position}]")), "{array}[{position}] is not in the header");
+        }
+        let documented = numbers_after(&header.join("\n"), &format!("-- {array}["));
+        let rest = documented.iter().max().unwrap();
+        assert!(named(&format!("{array}[{rest}..]")), "the last of {array} are not in the header");
+        assert_eq!(documented, (1..=*rest).collect::<Vec<_>>(), "{array}: every position, once, in order");
+        assert!(documented.iter().all(|position| position == rest || positions.contains(position)), "{array}");
+        let first = if array == "KEYS" { "local first_once = " } else { "local first_entry, first_record = " };
+        assert_eq!(numbers_after(&body, first), [*rest], "where the rest of {array} begins");
+    }
+
+    let mut words: Vec<&str> = ["return '", "return { '", "reply, found = { '"]
+        .iter()
+        .flat_map(|before| body.split(before).skip(1))
+        .filter_map(|rest| rest.split('\'').next())
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    assert_eq!(words, ["conflict", "done", "orphan", "replay"]);
+    let replies: Vec<&str> =
+        header.iter().skip_while(|line| **line != "-- Replies").filter_map(|line| line.split('\'').nth(1)).collect();
+    for word in words {
+        assert!(replies.contains(&word), "the reply {word} is not in the header");
+    }
+}
