@@ -177,6 +177,15 @@ impl StatsService {
         in_time(history::page(self.store.as_ref(), user, selection, cursor, limit)).await
     }
 
+    /// How many histories of `user` were archived: while this stays the same, pages come from one history.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn archived_histories(&self, user: &UserId) -> Result<u32, StoreError> {
+        let stored = in_time(self.store.load(user)).await?;
+        Ok(stored.map_or(0, |stored| stored.account.archives()))
+    }
+
     /// Bills what fell due.
     ///
     /// # Errors

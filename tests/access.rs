@@ -117,6 +117,7 @@ async fn development_without_keys_is_open_and_says_so_once() {
         let settings = [("REDIS_URL", url.as_str()), sign];
         let instance = crate::support::server::Instance::start("stats", &settings);
         let client = Client::new([("stats", instance.base())].into());
+        assert_eq!(client.get("stats?userId=%20").await.status, 400, "also when the first call is refused");
         for _ in 0..3 {
             assert_eq!(client.get("stats").await.ok()["memberId"], "test-user-id", "{sign:?}");
         }

@@ -219,13 +219,10 @@ async fn a_full_redis_refuses_and_nothing_is_half_done() {
     assert_eq!(client.stats("new").await["tokenBalance"], 5000);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_export_that_breaks_off_is_seen_to_be_broken() {
-    let mut redis = Redis::start();
-    let deployment = Deployment::start(&redis, &[DEVELOPMENT]);
+/// The function that exports a history so long that the caller must take some of it before the function reads on.
+async fn begun_export(redis: &Redis, deployment: &Deployment) -> reqwest::Response {
     let client = deployment.client();
     client.stats("u").await;
-    // Entries enough that the caller must take some before the function reads on.
     let mut pipeline = redis::pipe();
     for number in 0..60_000_u64 {
         let entry = json!({"type": "CREDIT", "amount": 1, "description": "x".repeat(400), "balance": 1});
@@ -237,13 +234,34 @@ async fn an_export_that_breaks_off_is_seen_to_be_broken() {
     let mut response = request.send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert!(response.chunk().await.unwrap().is_some());
-    redis.stop();
-    let broken = loop {
+    response
+}
+
+/// Takes the rest: whether it ends as a whole.
+async fn ends_well(mut response: reqwest::Response) -> bool {
+    loop {
         match response.chunk().await {
             Ok(Some(_)) => {}
-            Ok(None) => break false,
-            Err(_) => break true,
+            Ok(None) => return true,
+            Err(_) => return false,
         }
-    };
-    assert!(broken, "a part of the history must not look like the whole");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_breaks_off_is_seen_to_be_broken() {
+    let mut redis = Redis::start();
+    let deployment = Deployment::start(&redis, &[DEVELOPMENT]);
+    assert!(ends_well(begun_export(&redis, &deployment).await).await);
+    redis.command::<()>(&["FLUSHALL"]);
+
+    let export = begun_export(&redis, &deployment).await;
+    let reset = deployment.client().post("reset", json!({"userId": "u"})).await;
+    assert_eq!(reset.status, 200, "{reset:?}");
+    assert!(!ends_well(export).await, "what was read before a reset and after it is not one history");
+    redis.command::<()>(&["FLUSHALL"]);
+
+    let export = begun_export(&redis, &deployment).await;
+    redis.stop();
+    assert!(!ends_well(export).await, "a part of the history must not look like the whole");
 }

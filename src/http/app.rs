@@ -95,8 +95,11 @@ impl App {
             answer.unwrap_or_else(|failure| respond::problem(&failure.problem, &trace.request_id, trace.locale));
         self.finish(function, &method, &headers, &trace, &mut response);
 
-        let warn_open = self.warns_open(function);
-        let line = Line { function, method: &method, trace: &trace, begun, failure: failure.as_ref(), warn_open };
+        if self.warns_open(function) {
+            let warning = "JETON_API_KEYS is not set: every call is allowed, as this is development";
+            log(Level::Warning, &log::line(Level::Warning, warning, Map::new()));
+        }
+        let line = Line { function, method: &method, trace: &trace, begun, failure: failure.as_ref() };
         let (level, line) = line.write(response.status().as_u16());
         log(level, &line);
         response
@@ -202,7 +205,6 @@ struct Line<'a> {
     trace: &'a Trace,
     begun: Instant,
     failure: Option<&'a Failure>,
-    warn_open: bool,
 }
 
 impl Line<'_> {
@@ -220,10 +222,6 @@ impl Line<'_> {
         fields.insert("redisMs".into(), self.trace.store_ms().into());
         let mut level = Level::Info;
         let mut message = "answered";
-        if self.warn_open {
-            level = Level::Warning;
-            message = "JETON_API_KEYS is not set: every call is allowed, as this is development";
-        }
         if let Some(notes) = self.trace.notes() {
             level = Level::Error;
             fields.insert("failures".into(), notes.into());

@@ -125,6 +125,7 @@ pub(super) async fn answer(
 ) -> Result<Response, Failure> {
     let service = call.service()?;
     // The first page is read before the status is sent: a store that does not answer is a 503, not a broken file.
+    let archived = call.stored(service.archived_histories(&user)).await?;
     let first = service.get_transaction_history(&user, &selection, cursor, PAGE, call.trace.locale);
     let first = call.stored(first).await?;
     let newest = Selection { order: Order::Descending, ..Selection::default() };
@@ -132,7 +133,7 @@ pub(super) async fn answer(
     let last = newest.transactions.first().map(|transaction| transaction.id);
 
     let (sender, receiver) = mpsc::channel(1);
-    let export = Export { service: Arc::clone(service), user, selection, last, format };
+    let export = Export { service: Arc::clone(service), user, selection, last, archived, format };
     tokio::spawn(async move {
         if let Err(failure) = export.send(first, &sender).await {
             let cause = failure.cause.unwrap_or_default();
@@ -155,25 +156,31 @@ struct Export {
     user: UserId,
     selection: Selection,
     last: Option<TransactionId>,
+    archived: u32,
     format: Format,
 }
 
 impl Export {
     async fn send(&self, first: Page, sender: &Sender) -> Result<(), Failure> {
         let mut page = first;
-        let mut head = self.format.head();
+        let mut text = self.format.head();
         loop {
             let Page { mut transactions, next_cursor } = page;
             transactions.retain(|transaction| Some(transaction.id) <= self.last);
-            head.extend(self.format.lines(&transactions)?);
-            let chunk = Frame::data(Bytes::from(std::mem::take(&mut head)));
+            text.extend(self.format.lines(&transactions)?);
+            let chunk = Frame::data(Bytes::from(std::mem::take(&mut text)));
             if sender.send(Ok(chunk)).await.is_err() {
                 // The caller has gone.
                 return Ok(());
             }
             let beyond = self.selection.order == Order::Ascending && next_cursor > self.last;
-            let Some(cursor) = next_cursor.filter(|_| !beyond) else { return Ok(()) };
+            let Some(cursor) = next_cursor.filter(|_| !beyond) else { break };
             page = self.service.next_page(&self.user, &self.selection, Some(cursor), PAGE).await?;
         }
+        if self.service.archived_histories(&self.user).await? == self.archived {
+            return Ok(());
+        }
+        // Some of the pages may have come from the new history.
+        Err(Failure { problem: Problem::Internal, cause: Some("the account was reset meanwhile".to_owned()) })
     }
 }
