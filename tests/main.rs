@@ -30,6 +30,7 @@ mod local_server;
 mod lost_answers;
 mod page;
 mod platform;
+mod readme;
 mod refusals;
 mod settings;
 mod stores;
