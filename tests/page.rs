@@ -47,3 +47,15 @@ async fn the_page_says_when_it_needs_a_key() {
     let status = page.split("id=\"status\"").nth(1).unwrap().split("</").next().unwrap();
     assert!(status.contains("clé"), "{status}");
 }
+
+#[test]
+fn the_pages_policy_names_its_own_style_and_script() {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    use sha2::{Digest, Sha256};
+    let page = include_str!("../public/index.html");
+    for (tag, directive) in [("style", "style-src"), ("script", "script-src")] {
+        let text = page.split_once(&format!("<{tag}>")).unwrap().1.split_once(&format!("</{tag}>")).unwrap().0;
+        let hash = BASE64_STANDARD.encode(Sha256::digest(text));
+        assert!(page.contains(&format!("{directive} 'sha256-{hash}'")), "the {tag} changed: its hash is {hash}");
+    }
+}
