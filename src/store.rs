@@ -13,10 +13,7 @@ use std::{fmt, time::Duration};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    ledger::{Account, DamagedAccount, Timestamp, Transaction, TransactionId, UserId},
-    system,
-};
+use crate::ledger::{Account, DamagedAccount, Timestamp, Transaction, TransactionId, UserId};
 
 /// How long the answer to an idempotent request is remembered (contract §4).
 pub const ONCE_LIFETIME: Duration = Duration::from_hours(24);
@@ -231,12 +228,12 @@ impl StoreError {
 }
 
 /// The pause before attempt `attempt` (1, 2, …) to reach a store again: 25 ms doubled each time up to 400 ms, of which a
-/// random half is left out so that many callers don't come back at once.
+/// part of up to a half, chosen by `random`, is left out so that many callers don't come back at once.
 #[must_use]
-pub fn pause_before(attempt: u32) -> Duration {
+pub fn pause_before(attempt: u32, random: u128) -> Duration {
     let full = 25_u64.saturating_mul(1 << attempt.saturating_sub(1).min(4));
     let half = full.checked_div(2).unwrap_or(full);
-    let random = u64::try_from(system::random() >> 96).unwrap_or(0);
+    let random = u64::try_from(random >> 96).unwrap_or(0);
     Duration::from_millis(half.saturating_add(random.checked_rem(half.max(1)).unwrap_or(0)))
 }
 

@@ -33,5 +33,6 @@ mod platform;
 mod readme;
 mod refusals;
 mod settings;
+mod simulation;
 mod stores;
 mod tidy;

@@ -116,7 +116,7 @@ impl<'a> Group<'a> {
                     if losses > LOSSES_MAX {
                         return Err(StoreError::Unavailable { cause, sent });
                     }
-                    sleep(pause_before(losses)).await;
+                    sleep(pause_before(losses, self.shared.surroundings.random())).await;
                     let stored = self.load().await?;
                     self.look_for_lost(stored.as_ref()).await?;
                     base = Base::Loaded(stored);

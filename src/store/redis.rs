@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     ledger::{Timestamp, Transaction, TransactionId, UserId},
-    log,
+    log, system,
 };
 
 /// A read is tried again for this long; each try has the connection's own time limits.
@@ -59,7 +59,7 @@ impl RedisStore {
                 Err(error) => error,
             };
             attempt = attempt.saturating_add(1);
-            let pause = pause_before(attempt);
+            let pause = pause_before(attempt, system::random());
             if !matches!(failed, StoreError::Unavailable { .. }) || begun.elapsed().saturating_add(pause) > READ_RETRIES
             {
                 return Err(failed);
