@@ -170,6 +170,30 @@ async fn a_long_history_is_exported_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metadata_that_is_taken_can_be_read_again() {
+    for backend in Backend::both(&DEVELOPMENT) {
+        let client = backend.client();
+        for (levels, status) in [(99, 200), (100, 200), (101, 400), (127, 400), (128, 400), (300, 400)] {
+            for (open, close) in [("{\"a\":", "}"), ("[", "]")] {
+                let inner = (open.repeat(levels - 1), close.repeat(levels - 1));
+                let body = format!("{{\"userId\":\"u\",\"metadata\":{{\"a\":{}1{}}}}}", inner.0, inner.1);
+                for key in [None, Some(format!("{levels}{close}"))] {
+                    let request = client.request(reqwest::Method::POST, "generations");
+                    let request = request.header("Content-Type", "application/json").body(body.clone());
+                    let request = key.iter().fold(request, |request, key| request.header("Idempotency-Key", key));
+                    let answer = send(request).await;
+                    assert_eq!(answer.status, status, "{backend:?}: {levels} levels, {key:?}: {answer:?}");
+                    if status == 400 {
+                        assert_eq!(answer.json()["field"], "metadata", "{answer:?}");
+                    }
+                }
+            }
+        }
+        assert_eq!(client.history("u").await.len(), 9, "{backend:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_callers_send_comes_back_as_it_was() {
     for backend in Backend::both(&DEVELOPMENT) {
         let client = backend.client();

@@ -16,6 +16,9 @@ use crate::ledger::{AMOUNT_MAX, Amount};
 const DESCRIPTION_MAX: usize = 500;
 /// The largest metadata, in bytes of JSON (contract §5).
 const METADATA_BYTES_MAX: usize = 2 * 1024;
+/// How deep it may be nested. Whoever reads JSON stops somewhere, `serde_json` at 127 levels, and what is kept and
+/// answered has the metadata some levels down.
+const METADATA_DEPTH_MAX: usize = 100;
 
 /// The fields of a JSON body, taken one by one; what is left at the end is unknown. Values are kept as they were
 /// written, so that a number is judged by its digits.
@@ -74,10 +77,13 @@ impl<'a> Fields<'a> {
     /// Takes the caller's own data.
     pub(super) fn take_metadata(&mut self) -> Result<Option<Map<String, Value>>, Problem> {
         let Some(raw) = self.take("metadata") else { return Ok(None) };
-        let refused = || Problem::invalid_field("metadata", Reason::NotMetadata { bytes_max: METADATA_BYTES_MAX });
+        let reason = Reason::NotMetadata { bytes_max: METADATA_BYTES_MAX, depth_max: METADATA_DEPTH_MAX };
+        let refused = || Problem::invalid_field("metadata", reason.clone());
         let metadata: Map<String, Value> = serde_json::from_str(raw).map_err(|_| refused())?;
         let written = serde_json::to_string(&metadata).map_err(|_| refused())?;
-        if written.len() > METADATA_BYTES_MAX { Err(refused()) } else { Ok(Some(metadata)) }
+        let fits =
+            written.len() <= METADATA_BYTES_MAX && metadata.values().all(|value| depth(value) < METADATA_DEPTH_MAX);
+        if fits { Ok(Some(metadata)) } else { Err(refused()) }
     }
 
     /// Refuses what nobody took.
@@ -87,6 +93,16 @@ impl<'a> Fields<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// How many levels of objects and arrays `value` has.
+fn depth(value: &Value) -> usize {
+    let inside = match value {
+        Value::Object(members) => members.values().map(depth).max(),
+        Value::Array(items) => items.iter().map(depth).max(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return 0,
+    };
+    inside.unwrap_or(0).saturating_add(1)
 }
 
 /// The members of a JSON object in their order, also those that are repeated.

@@ -147,9 +147,9 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
             Locale::French => format!("ce doit être un texte de 1 à {max} caractères"),
             Locale::English => format!("it must be a text of 1 to {max} characters"),
         },
-        Reason::NotMetadata { bytes_max } => match locale {
-            Locale::French => format!("ce doit être un objet JSON d'au plus {bytes_max} octets"),
-            Locale::English => format!("it must be a JSON object of at most {bytes_max} bytes"),
+        Reason::NotMetadata { bytes_max, depth_max } => match locale {
+            Locale::French => format!("ce doit être un objet JSON d'au plus {bytes_max} octets et {depth_max} niveaux"),
+            Locale::English => format!("it must be a JSON object of at most {bytes_max} bytes and {depth_max} levels"),
         },
         Reason::NotAUserId => locale
             .choose(

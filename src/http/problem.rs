@@ -42,7 +42,7 @@ pub(super) enum Reason {
     Repeated,
     NotWhole { max: u64 },
     NotText { max: usize },
-    NotMetadata { bytes_max: usize },
+    NotMetadata { bytes_max: usize, depth_max: usize },
     NotAUserId,
     NotAKey,
     NotAnInstant,
