@@ -2,7 +2,7 @@
 
 mod env_files;
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{collections::HashMap, ffi::OsString, path::Path, time::Duration};
 
 use crate::{
     credentials::{Credentials, Holder, Scope},
@@ -63,7 +63,10 @@ impl Config {
     /// [`ConfigError`], naming the setting.
     #[expect(clippy::disallowed_methods, reason = "this is the place that reads settings")]
     pub fn from_environment(local_server: bool) -> Result<Self, ConfigError> {
-        Self::read(std::env::vars().collect(), Path::new("."), local_server)
+        // What is not text is not ours, or is refused for the character that stands for what could not be read.
+        let text = |name: OsString| name.to_string_lossy().into_owned();
+        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        Self::read(variables, Path::new("."), local_server)
     }
 
     /// The settings in `variables` and, in development, in the `.env` files in `folder`.

@@ -101,6 +101,24 @@ async fn what_stops_it_is_said_in_one_line() {
     }
 }
 
+/// The environment may hold what is not text, as long as it is not ours.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_of_others_that_are_not_text_do_not_matter() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let folder = tempfile::tempdir().unwrap();
+    let start = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+        command.current_dir(folder.path()).args(["--port", "0"]).env(name, OsStr::from_bytes(b"\xff"));
+        Process::start(&mut command)
+    };
+    let theirs = start("SOMEBODY_ELSES");
+    theirs.wait_for_line(|line| line.starts_with("Jeton is ready") || line.contains("panicked"));
+    assert!(!theirs.lines().join("\n").contains("panicked"), "{:?}", theirs.lines());
+    let ours = start("JETON_LOCALE");
+    ours.wait_for_line(|line| line.contains("JETON_LOCALE must be fr or en"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_and_nothing_else_is_beside_the_functions() {
     let folder = tempfile::tempdir().unwrap();
