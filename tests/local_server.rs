@@ -1,13 +1,13 @@
 //! The local server as a newcomer meets it.
 
-use std::process::Command;
+use std::{process::Command, time::Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{
     client::sum,
-    process::Process,
+    process::{PATIENCE, Process},
     redis::Redis,
     server::{Local, Settings},
 };
@@ -54,7 +54,7 @@ async fn what_was_answered_survives_a_kill() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_ends_cleanly_and_lets_requests_finish() {
+async fn it_ends_cleanly() {
     for signal in ["INT", "TERM"] {
         let folder = tempfile::tempdir().unwrap();
         let mut local = Local::start(folder.path(), &[], &[]);
@@ -63,6 +63,43 @@ async fn it_ends_cleanly_and_lets_requests_finish() {
         assert!(local.process.wait(), "{signal}");
         local.process.wait_for_line(|line| line == "Jeton has stopped.");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_end_it_answers_who_is_there_and_takes_nobody_else() {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut local = Local::start(folder.path(), &[], &[]);
+    let address = local.base().trim_start_matches("http://").to_owned();
+    let body = "{\"userId\":\"u\"}";
+    let (first, rest) = body.split_at(5);
+    let head = format!(
+        "POST /api/generations HTTP/1.1\r\nHost: jeton\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Expect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    let mut caller = TcpStream::connect(&address).await.unwrap();
+    caller.write_all(head.as_bytes()).await.unwrap();
+    // The server says that it reads the body: the request is under way.
+    let mut go_on = [0; 25];
+    caller.read_exact(&mut go_on).await.unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    caller.write_all(first.as_bytes()).await.unwrap();
+
+    local.process.signal("TERM");
+    let begun = Instant::now();
+    while TcpStream::connect(&address).await.is_ok() {
+        assert!(begun.elapsed() < PATIENCE, "it takes newcomers whom it will not answer");
+        tokio::task::yield_now().await;
+    }
+    caller.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    caller.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"tokenBalance\":4997"), "{answer}");
+    assert!(local.process.wait());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,12 +51,13 @@ impl LocalServer {
 
     /// Serves until `stop`, then lets the requests under way finish.
     pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self { listener, app } = self;
         let connections = GracefulShutdown::new();
         tokio::pin!(stop);
         loop {
             let stream = tokio::select! {
                 () = &mut stop => break,
-                accepted = self.listener.accept() => match accepted {
+                accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => stream,
                     // A connection that was gone before it was taken, or too many at once: the next one counts.
                     Err(_) => continue,
@@ -64,7 +65,7 @@ impl LocalServer {
             };
             // Answers are small and waited for.
             let _ = stream.set_nodelay(true);
-            let app = Arc::clone(&self.app);
+            let app = Arc::clone(&app);
             let service = service_fn(move |request| {
                 let app = Arc::clone(&app);
                 async move { Ok::<_, Infallible>(route(&app, request).await) }
@@ -77,6 +78,8 @@ impl LocalServer {
                 let _ = connection.await;
             });
         }
+        // Newcomers are turned away at once, instead of waiting for what will not come.
+        drop(listener);
         // Who has not finished by then is cut off: the server must end.
         let _ = timeout(DRAIN, connections.shutdown()).await;
     }
