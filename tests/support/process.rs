@@ -4,17 +4,30 @@ use std::{
     io::{BufRead, BufReader, Read},
     net::{Ipv4Addr, TcpListener},
     process::{Child, Command, Stdio},
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
+/// From how many ports free ones are chosen.
+const PORTS: u32 = 15_000;
+
 /// How long anything may take to happen before the test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A port that is free now.
+/// A port that is free now, and that stays free until it is taken: below those that the system hands out to others, and
+/// each only once in this process.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    // Where the search begins differs between test runs side by side.
+    let begin = std::process::id().wrapping_mul(1_009);
+    (0..PORTS)
+        .map(|_| 15_000 + (begin.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % PORTS) as u16)
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .expect("a free port")
 }
 
 /// A child process whose output lines are kept. It ends with its value.
