@@ -12,7 +12,8 @@
 //!   bills those who don't come.
 //! - [`http`]: requests to commands, outcomes to responses, on the platform and in the local server.
 //! - [`config`]: every setting, read once; [`credentials`]: who holds a key. [`stage`] decides between development and
-//!   production, [`locale`] between languages; [`system`] is the clock and chance, [`log`] the lines for the operator.
+//!   production, [`locale`] between languages; [`system`] is the clock and chance, [`log`] the lines for the operator,
+//!   [`weighted`] reads what a caller likes best.
 
 pub mod committer;
 pub mod config;
@@ -28,3 +29,4 @@ pub mod stats_service;
 pub mod store;
 pub mod sweep;
 pub mod system;
+pub mod weighted;

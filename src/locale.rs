@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::weighted;
+
 /// A language of texts for end users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Locale {
@@ -27,11 +29,8 @@ impl Locale {
     #[must_use]
     pub fn from_accept_language(header: &str) -> Option<Self> {
         let mut best: Option<(Self, f32)> = None;
-        for range in header.split(',') {
-            let mut parts = range.split(';').map(str::trim);
-            let Some(locale) = parts.next().and_then(Self::from_tag) else { continue };
-            let weight = parts.find_map(|part| part.strip_prefix(['q', 'Q'])?.strip_prefix('='));
-            let quality = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
+        for (tag, quality) in weighted::items(header) {
+            let Some(locale) = Self::from_tag(tag) else { continue };
             if quality > best.map_or(0.0, |(_, quality)| quality) {
                 best = Some((locale, quality));
             }

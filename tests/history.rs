@@ -114,6 +114,25 @@ async fn exports_hold_the_whole_selection() {
         let lines: Vec<Value> = answer.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines, all, "{backend:?}: the whole selection, whatever the limit");
 
+        // What is asked for more, or not at all, is what comes.
+        for (accept, content_type) in [
+            ("text/csv;q=0", "application/json"),
+            ("application/json, text/csv;q=0.5", "application/json"),
+            ("text/csv;q=0.5, */*;q=0.6", "application/json"),
+            ("text/csv, application/json;q=0.9", "text/csv"),
+            ("TEXT/CSV ; Q=0.2 , */*;q=0.1", "text/csv"),
+            ("text/csv;q=0.5, application/x-ndjson", "application/x-ndjson"),
+            ("text/csv, application/x-ndjson", "text/csv"),
+            ("text/*", "application/json"),
+        ] {
+            let answer = export(accept, "").await;
+            assert!(answer.header("content-type").unwrap().starts_with(content_type), "{accept}: {answer:?}");
+        }
+        let path = "transactions?userId=u";
+        let twice = client.request(reqwest::Method::GET, path).header("Accept", "image/png");
+        let answer = send(twice.header("Accept", "text/csv")).await;
+        assert!(answer.header("content-type").unwrap().starts_with("text/csv"), "the second of two headers");
+
         let answer = export("text/csv", "&order=asc&type=CREDIT").await;
         assert!(answer.header("content-type").unwrap().starts_with("text/csv"));
         let mut reader = csv::Reader::from_reader(answer.body.as_bytes());

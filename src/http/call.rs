@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
     HeaderMap,
     body::{Bytes, Incoming},
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName},
 };
 use tokio::time::{Instant, timeout};
 
@@ -39,12 +39,14 @@ pub(super) struct Trace {
 
 impl Trace {
     pub(super) fn new(headers: &HeaderMap, default_locale: Locale) -> Self {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         // The platform's own id, so that its log and ours agree.
-        let given = text("x-vercel-id").filter(|id| (1..=128).contains(&id.len()));
+        let given =
+            headers.get("x-vercel-id").and_then(|id| id.to_str().ok()).filter(|id| (1..=128).contains(&id.len()));
         Self {
             request_id: given.map_or_else(|| system::short_name(system::random()), str::to_owned),
-            locale: text("accept-language").and_then(Locale::from_accept_language).unwrap_or(default_locale),
+            locale: list(headers, ACCEPT_LANGUAGE)
+                .and_then(|accepted| Locale::from_accept_language(&accepted))
+                .unwrap_or(default_locale),
             user: OnceLock::new(),
             store_micros: AtomicU64::new(0),
             notes: OnceLock::new(),
@@ -72,6 +74,12 @@ impl Trace {
     pub(super) fn notes(&self) -> Option<&[String]> {
         self.notes.get().map(Vec::as_slice)
     }
+}
+
+/// A header that is a list, which may come in several lines. `None` where there is none, or one that is not ASCII.
+pub(super) fn list(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let lines: Result<Vec<&str>, _> = headers.get_all(name).iter().map(|line| line.to_str()).collect();
+    lines.ok().filter(|lines| !lines.is_empty()).map(|lines| lines.join(","))
 }
 
 /// A request that was let in.

@@ -22,6 +22,7 @@ use crate::{
     log,
     stats_service::StatsService,
     store::Order,
+    weighted,
 };
 
 /// How many entries are read from the store at once.
@@ -37,15 +38,26 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The form that an `Accept` header asks for; `None` for everything else, which is answered with a page.
+    /// The form that an `Accept` header asks for by its name, unless it asks for JSON more; `None` for everything else,
+    /// which is answered with a page.
     pub(super) fn wanted(accept: &str) -> Option<Self> {
-        accept.split(',').find_map(|range| {
-            match range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-                "text/csv" => Some(Self::Csv),
-                "application/x-ndjson" => Some(Self::Ndjson),
-                _ => None,
+        let mut best: Option<(Self, f32)> = None;
+        let mut page = 0.0_f32;
+        for (range, weight) in weighted::items(accept) {
+            let format = match range.to_ascii_lowercase().as_str() {
+                "text/csv" => Self::Csv,
+                "application/x-ndjson" => Self::Ndjson,
+                "application/json" | "application/*" | "*/*" => {
+                    page = page.max(weight);
+                    continue;
+                }
+                _ => continue,
+            };
+            if weight > best.map_or(0.0, |(_, weight)| weight) {
+                best = Some((format, weight));
             }
-        })
+        }
+        best.filter(|(_, weight)| *weight >= page).map(|(format, _)| format)
     }
 
     const fn content_type(self) -> &'static str {

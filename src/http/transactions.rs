@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use super::{
     Response,
-    call::Call,
+    call::{Call, list},
     problem::{Failure, Problem, Reason},
     query::Query,
     respond,
@@ -35,7 +35,7 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
     let selection = selection(call, &mut query)?;
     query.finish()?;
 
-    if let Some(format) = call.headers.get(ACCEPT).and_then(|accept| Format::wanted(accept.to_str().ok()?)) {
+    if let Some(format) = list(call.headers, ACCEPT).and_then(|accept| Format::wanted(&accept)) {
         return stream::answer(call, format, user, selection, cursor).await;
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
