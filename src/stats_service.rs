@@ -78,6 +78,14 @@ impl StatsService {
         self.store.as_ref()
     }
 
+    /// Answers when the store does.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        in_time(self.store.ping()).await
+    }
+
     /// The instant, by this service's clock.
     #[must_use]
     pub fn now(&self) -> crate::ledger::Timestamp {

@@ -19,7 +19,7 @@ use vercel_runtime::ResponseBody;
 
 use super::{
     Response, access, billing,
-    call::{Call, Trace, discard, read_body},
+    call::{Call, Trace, discard, milliseconds, read_body},
     cors,
     function::Function,
     generations, health,
@@ -217,8 +217,7 @@ impl Line<'_> {
             fields.insert("user".into(), user.as_str().into());
         }
         fields.insert("status".into(), status.into());
-        let micros = u32::try_from(self.begun.elapsed().as_micros()).unwrap_or(u32::MAX);
-        fields.insert("durationMs".into(), (f64::from(micros) / 1_000.0).into());
+        fields.insert("durationMs".into(), milliseconds(self.begun.elapsed()).into());
         fields.insert("redisMs".into(), self.trace.store_ms().into());
         let mut level = Level::Info;
         let mut message = "answered";

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    ledger::UserId,
+    ledger::{ContentType, UserId},
     locale::Locale,
     plans::Catalogue,
     stats_service::StatsService,
@@ -59,8 +59,7 @@ impl Trace {
 
     /// How long this request waited for the store, in milliseconds.
     pub(super) fn store_ms(&self) -> f64 {
-        let micros = u32::try_from(self.store_micros.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
-        f64::from(micros) / 1_000.0
+        milliseconds(Duration::from_micros(self.store_micros.load(Ordering::Relaxed)))
     }
 
     /// What the operator should know although the request succeeded.
@@ -110,6 +109,17 @@ impl Call<'_> {
         Ok(self.trace.user.get_or_init(|| user).clone())
     }
 
+    /// The content type of this name, if the catalogue has it.
+    pub(super) fn content_type(&self, name: &str) -> Result<ContentType, Problem> {
+        let known = self.catalogue.content_type(name).cloned();
+        known.ok_or_else(|| Problem::invalid_field("contentType", self.not_a_content_type()))
+    }
+
+    /// Which content types there are.
+    pub(super) fn not_a_content_type(&self) -> Reason {
+        Reason::NotOneOf(self.catalogue.content_types().map(|known| known.as_str().to_owned()).collect())
+    }
+
     /// The caller's name for the request, if it has one.
     pub(super) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
         let mut values = self.headers.get_all("idempotency-key").iter();
@@ -132,6 +142,11 @@ impl Call<'_> {
         self.trace.store_micros.fetch_add(micros, Ordering::Relaxed);
         answer.map_err(Failure::from)
     }
+}
+
+/// A time as people read it: in milliseconds, to the microsecond.
+pub(super) fn milliseconds(time: Duration) -> f64 {
+    f64::from(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)) / 1_000.0
 }
 
 /// How much of the body of a refused request is read and thrown away, in bytes, and for how long. A client that is

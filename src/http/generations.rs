@@ -29,9 +29,6 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
 }
 
 fn content_type(call: &Call<'_>, fields: &mut Fields<'_>) -> Result<ContentType, Problem> {
-    let names = || call.catalogue.content_types().map(|known| known.as_str().to_owned()).collect();
-    let given = fields.take_text("contentType", &Reason::NotOneOf(names()))?;
-    let name = given.as_deref().unwrap_or(DEFAULT_CONTENT_TYPE);
-    let known = call.catalogue.content_type(name).cloned();
-    known.ok_or_else(|| Problem::invalid_field("contentType", Reason::NotOneOf(names())))
+    let given = fields.take_text("contentType", &call.not_a_content_type())?;
+    call.content_type(given.as_deref().unwrap_or(DEFAULT_CONTENT_TYPE))
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use super::{
     Response,
     call::{Call, list},
-    problem::{Failure, Problem, Reason},
+    problem::{Failure, Problem},
     query::Query,
     respond,
     stream::{self, Format},
@@ -47,14 +47,7 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
 fn selection(call: &Call<'_>, query: &mut Query) -> Result<Selection, Problem> {
     let kinds = [("CREDIT", TransactionType::Credit), ("DEBIT", TransactionType::Debit)];
     let orders = [("desc", Order::Descending), ("asc", Order::Ascending)];
-    let content_type = match query.take("contentType") {
-        Some(name) => {
-            let known = call.catalogue.content_type(&name).cloned();
-            let names = || call.catalogue.content_types().map(|known| known.as_str().to_owned()).collect();
-            Some(known.ok_or_else(|| Problem::invalid_field("contentType", Reason::NotOneOf(names())))?)
-        }
-        None => None,
-    };
+    let content_type = query.take("contentType").map(|name| call.content_type(&name)).transpose()?;
     Ok(Selection {
         kind: query.take_choice("type", &kinds)?,
         content_type,
