@@ -4,12 +4,14 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::server::Local;
+use crate::support::{process::PATIENCE, server::Local};
 
 /// What the browser shows of `url` once its scripts have done their work.
 fn shown(url: &str, language: &str) -> String {
     let profile = tempfile::tempdir().unwrap();
-    let output = Command::new("chromium")
+    // A browser that hangs is ended, and fails the test.
+    let output = Command::new("timeout")
+        .args([&PATIENCE.as_secs().to_string(), "chromium"])
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"])
         .arg(format!("--user-data-dir={}", profile.path().display()))

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+use super::process::PATIENCE;
+
 /// Calls functions, each where it is.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -50,7 +52,7 @@ impl Answer {
 impl Client {
     /// A client that finds functions at these addresses.
     pub(crate) fn new(bases: HashMap<&'static str, String>) -> Self {
-        let http = reqwest::Client::builder().pool_max_idle_per_host(256).build().unwrap();
+        let http = reqwest::Client::builder().pool_max_idle_per_host(256).timeout(PATIENCE).build().unwrap();
         Self { bases, http, headers: Vec::new() }
     }
 
