@@ -2,7 +2,7 @@
 
 use super::problem::{BODY_MAX, Problem, Reason};
 use crate::{
-    ledger::{Outcome, TransactionType},
+    ledger::{AMOUNT_MAX, Outcome, TransactionType},
     locale::Locale,
 };
 
@@ -104,12 +104,10 @@ pub(super) fn of_problem(problem: &Problem, locale: Locale) -> String {
             ),
             Locale::English => format!("Not enough tokens: {} needed, {available} available.", tokens(*required)),
         },
-        Problem::BalanceLimitExceeded => locale
-            .choose(
-                "Le solde dépasserait la limite de 9007199254740991 tokens. Rien n'a été fait.",
-                "The balance would exceed the limit of 9007199254740991 tokens. Nothing was done.",
-            )
-            .to_owned(),
+        Problem::BalanceLimitExceeded => match locale {
+            Locale::French => format!("Le solde dépasserait la limite de {AMOUNT_MAX} tokens. Rien n'a été fait."),
+            Locale::English => format!("The balance would exceed the limit of {AMOUNT_MAX} tokens. Nothing was done."),
+        },
         Problem::StoreUnavailable => locale
             .choose(
                 "Le service est momentanément indisponible. Réessayez dans un instant.",
