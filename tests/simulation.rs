@@ -100,7 +100,7 @@ async fn run(seed: u64) -> (Arc<Server>, Vec<Seen>) {
             let service = &instances[which as usize].service;
             // A sweep that fails, or whose instance dies, is one that did not come.
             let sweep = sweep::bill_due_users(service, Duration::from_secs(5), Locale::French);
-            let _ = tokio::time::timeout(Duration::from_secs(60), sweep).await;
+            let _ = tokio::time::timeout(Duration::from_mins(1), sweep).await;
             Vec::new()
         });
     }
@@ -112,7 +112,7 @@ async fn run(seed: u64) -> (Arc<Server>, Vec<Seen>) {
             Vec::new()
         });
     }
-    let seen = clients.join_all().await.into_iter().flatten().collect();
+    let answers = clients.join_all().await.into_iter().flatten().collect();
 
     // What is still under way arrives; then time is settled once more, over a good line.
     sleep(Duration::from_secs(30)).await;
@@ -121,15 +121,15 @@ async fn run(seed: u64) -> (Arc<Server>, Vec<Seen>) {
     for user in client::USERS {
         last.service.get_user_stats(&UserId::new(user).unwrap(), Locale::French).await.unwrap();
     }
-    (server, seen)
+    (server, answers)
 }
 
 fn simulate(seed: u64) -> Result<Vec<Seen>, (Vec<Seen>, String)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let (server, seen) = runtime.block_on(run(seed));
-    match check::all(&server, &seen) {
-        Ok(()) => Ok(seen),
-        Err(wrong) => Err((seen, wrong)),
+    let (server, answers) = runtime.block_on(run(seed));
+    match check::all(&server, &answers) {
+        Ok(()) => Ok(answers),
+        Err(wrong) => Err((answers, wrong)),
     }
 }
 
@@ -138,11 +138,13 @@ fn simulate(seed: u64) -> Result<Vec<Seen>, (Vec<Seen>, String)> {
 fn every_run_is_one_that_a_sequential_ledger_could_have_given() {
     let setting = |name| std::env::var(name).ok().map(|value: String| value.parse::<u64>().unwrap());
     if let Some(seed) = setting("JETON_SEED") {
-        let (seen, wrong) = match simulate(seed) {
-            Ok(seen) => (seen, None),
-            Err((seen, wrong)) => (seen, Some(wrong)),
+        let (answers, wrong) = match simulate(seed) {
+            Ok(answers) => (answers, None),
+            Err((answers, wrong)) => (answers, Some(wrong)),
         };
-        seen.iter().for_each(|seen| println!("{seen:?}"));
+        for answer in &answers {
+            println!("{answer:?}");
+        }
         assert_eq!(wrong, None, "seed {seed}");
         return;
     }

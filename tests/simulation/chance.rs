@@ -1,6 +1,6 @@
 //! Chance that one seed decides.
 
-/// SplitMix64: a stream of numbers from a seed.
+/// `SplitMix64`: a stream of numbers from a seed.
 #[derive(Clone)]
 pub(super) struct Chance(u64);
 
