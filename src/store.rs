@@ -207,7 +207,7 @@ pub enum StoreError {
         /// Whether the operation was sent and may have been carried out, or still may be.
         sent: bool,
     },
-    /// It answered that it will not do it: out of memory, read-only, not permitted.
+    /// It answered that it will not do it: out of memory, not permitted.
     #[error("{0}")]
     Refused(String),
     /// It is not set up: no URL, a wrong password.

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::{
     client::{Answer, Client},
-    process::free_port,
+    process::{PATIENCE, free_port},
+    proxy::Proxy,
     redis::Redis,
     server::{Deployment, FUNCTIONS, Instance, write_settings},
 };
@@ -104,6 +105,33 @@ async fn a_silent_redis_is_a_503_in_time() {
     // What was asked meanwhile was done once or not at all, and it adds up.
     assert_eq!(i128::from(stats["tokenBalance"].as_u64().unwrap()), crate::support::client::sum(&history));
     assert!(history.iter().filter(|entry| entry["type"] == "DEBIT").count() <= 1, "{history:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_redis_that_takes_over_is_found_without_a_restart() {
+    // A replica keeps a file.
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [old, new] = folders.each_ref().map(|folder| Redis::start_with(&["--dir", folder.path().to_str().unwrap()]));
+    let proxy = Proxy::start(old.port()).await;
+    let instance = Instance::start("generations", &[("REDIS_URL", &proxy.url()), DEVELOPMENT]);
+    let client = Client::new([("generations", instance.base())].into());
+    client.post("generations", json!({"userId": "u"})).await.ok();
+
+    // The old one lives on as a replica: its lines stay open, and it answers, but takes no writes.
+    let (local, port) = ("127.0.0.1", |redis: &Redis| redis.port().to_string());
+    new.command::<()>(&["REPLICAOF", local, &port(&old)]);
+    let begun = Instant::now();
+    while new.command::<u64>(&["EXISTS", "jeton:{u}:account"]) == 0 {
+        assert!(begun.elapsed() < PATIENCE, "the new one does not follow");
+        tokio::task::yield_now().await;
+    }
+    new.command::<()>(&["REPLICAOF", "NO", "ONE"]);
+    old.command::<()>(&["REPLICAOF", local, &port(&new)]);
+    proxy.lead_to(new.port());
+
+    let answer = client.post("generations", json!({"userId": "u"})).await;
+    assert_eq!(answer.ok()["stats"]["tokenBalance"], 4994);
+    assert_eq!(new.command::<u64>(&["XLEN", "jeton:{u}:history"]), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

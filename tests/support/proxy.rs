@@ -8,7 +8,7 @@ use std::{
     net::Ipv4Addr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU16, Ordering},
     },
 };
 
@@ -43,6 +43,8 @@ pub(crate) struct Proxy {
 
 #[derive(Default)]
 struct State {
+    /// Where new connections lead.
+    redis: AtomicU16,
     /// The commands that faults wait for, and the faults, first to last.
     faults: Mutex<VecDeque<(&'static str, Fault)>>,
     /// A command that was held back, and after which one it is delivered.
@@ -57,9 +59,11 @@ impl Proxy {
     pub(crate) async fn start(port: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let proxy = Self { port: listener.local_addr().unwrap().port(), state: Arc::default() };
+        proxy.lead_to(port);
         let state = Arc::clone(&proxy.state);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                let port = state.redis.load(Ordering::SeqCst);
                 // Its end is the end of the line, whoever broke it.
                 tokio::spawn(hand_on(Arc::clone(&state), client, port));
             }
@@ -70,6 +74,12 @@ impl Proxy {
     /// The URL of Redis behind it.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// New connections lead to the Redis at `port`, as when a name is given to another machine. Those that are open
+    /// stay where they are.
+    pub(crate) fn lead_to(&self, port: u16) {
+        self.state.redis.store(port, Ordering::SeqCst);
     }
 
     /// The next commands of name `command` suffer these faults, one each; those that were ordered before come first.

@@ -32,8 +32,13 @@ pub(super) fn checked(url: &str) -> Result<&str, InvalidRedisUrl> {
 
 /// Whether the connection is of no more use.
 pub(super) fn breaks_the_line(error: &RedisError) -> bool {
-    // A timeout counts: what comes late on this line is nobody's answer any more.
-    error.is_io_error() || error.is_unrecoverable_error()
+    // A timeout counts: what comes late on this line is nobody's answer any more. A replica counts: another machine has
+    // taken over, and the same address may lead there.
+    error.is_io_error() || error.is_unrecoverable_error() || comes_from_a_replica(error)
+}
+
+fn comes_from_a_replica(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
 }
 
 /// Why the connection could not be opened. Nothing was sent.
@@ -67,12 +72,13 @@ pub(super) fn of_command(address: &str, error: &RedisError) -> StoreError {
         _ if error.code() == Some("NOAUTH") => {
             StoreError::Misconfigured(format!("Redis at {address} wants a password: put it in REDIS_URL"))
         }
-        ErrorKind::Server(
-            ServerErrorKind::BusyLoading
-            | ServerErrorKind::TryAgain
-            | ServerErrorKind::MasterDown
-            | ServerErrorKind::ClusterDown,
-        ) => StoreError::Unavailable { cause: format!("Redis at {address} is not ready: {error}"), sent: false },
+        _ if comes_from_a_replica(error) => StoreError::Unavailable {
+            cause: format!("Redis at {address} is a replica ({error}): REDIS_URL must name the primary"),
+            sent: false,
+        },
+        ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::TryAgain | ServerErrorKind::ClusterDown) => {
+            StoreError::Unavailable { cause: format!("Redis at {address} is not ready: {error}"), sent: false }
+        }
         ErrorKind::Server(_) | ErrorKind::Extension => {
             StoreError::Refused(format!("Redis at {address} refuses the command: {error}"))
         }
