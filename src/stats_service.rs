@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tokio::time::timeout;
 
 use crate::{
     committer::{Committer, Idempotency, Reply, Request, Surroundings},
@@ -12,7 +11,7 @@ use crate::{
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
-    store::{ANSWER_WITHIN, Store, StoreError},
+    store::{Store, StoreError, in_time},
 };
 
 /// All that can be done with accounts. One for each process.
@@ -206,11 +205,4 @@ impl StatsService {
         let Caller { locale, idempotency } = caller;
         self.committer.execute(user, Request { command, locale, idempotency }).await
     }
-}
-
-/// Waits for an answer of the store no longer than a caller may wait.
-async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
-        Err(StoreError::Unavailable { cause: "the store did not answer in time".to_owned(), sent: false })
-    })
 }

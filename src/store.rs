@@ -12,6 +12,7 @@ use std::{fmt, time::Duration};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use crate::ledger::{Account, DamagedAccount, Timestamp, Transaction, TransactionId, UserId};
 
@@ -20,6 +21,16 @@ pub const ONCE_LIFETIME: Duration = Duration::from_hours(24);
 
 /// A caller is answered within this time, if only with [`StoreError::Unavailable`] (contract §3: within 5 s).
 pub const ANSWER_WITHIN: Duration = Duration::from_millis(4_500);
+
+/// Waits for an answer of the store no longer than a caller may wait, however many questions it takes.
+///
+/// # Errors
+/// Those of `answer`, and [`StoreError::Unavailable`] when the time is up.
+pub async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable { cause: "the store did not answer in time".to_owned(), sent: false })
+    })
+}
 
 /// What a store's operation gives, later.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;

@@ -14,7 +14,7 @@ use crate::{
     ledger::{Billed, Outcome, Refused, UserId},
     locale::Locale,
     stats_service::StatsService,
-    store::StoreError,
+    store::{StoreError, in_time},
 };
 
 /// How many accounts are settled at once.
@@ -62,7 +62,7 @@ pub async fn bill_due_users(service: &StatsService, time: Duration, locale: Loca
     // Who stays noted as due stands at the front of the next round too: it asks for as many more.
     let mut staying = HashSet::new();
     loop {
-        let due = service.store().due(until, ROUND.saturating_add(staying.len())).await?;
+        let due = in_time(service.store().due(until, ROUND.saturating_add(staying.len()))).await?;
         let due: Vec<UserId> = due.into_iter().filter(|user| !staying.contains(user)).collect();
         if due.is_empty() {
             break;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{
     client::{Answer, Client},
     process::{PATIENCE, free_port},
-    proxy::Proxy,
+    proxy::{Fault, Proxy},
     redis::Redis,
     server::{Deployment, FUNCTIONS, Instance, write_settings},
 };
@@ -245,6 +245,35 @@ async fn a_full_redis_refuses_and_nothing_is_half_done() {
     assert_eq!(client.history("u").await.len(), 2);
     assert_eq!(client.post("generations", json!({"userId": "u"})).await.ok()["stats"]["tokenBalance"], 4994);
     assert_eq!(client.stats("new").await["tokenBalance"], 5000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_cannot_begin_is_a_503_in_time() {
+    let redis = Redis::start();
+    let proxy = Proxy::start(redis.port()).await;
+    let instance = Instance::start("transactions", &[("REDIS_URL", &proxy.url()), DEVELOPMENT]);
+    let client = Client::new([("transactions", instance.base())].into()).with("Accept", "text/csv");
+    client.get("transactions?userId=u").await;
+
+    // Slow at first, then silent.
+    proxy.fail("HMGET", &[Fault::Paused]);
+    let slow = async {
+        proxy.paused().await;
+        tokio::time::sleep(Duration::from_millis(1_300)).await;
+        proxy.fail("XREVRANGE", &[Fault::Paused]);
+        proxy.go_on();
+        proxy.paused().await;
+        tokio::time::sleep(Duration::from_millis(1_300)).await;
+        proxy.fail("XREVRANGE", &[Fault::Paused]);
+        proxy.go_on();
+        proxy.paused().await;
+        proxy.be_silent(true);
+        proxy.go_on();
+    };
+    let begun = Instant::now();
+    let (answer, ()) = tokio::join!(client.get("transactions?userId=u"), slow);
+    assert!(begun.elapsed() < TOO_LATE, "{:?}", begun.elapsed());
+    assert_store_unavailable(&answer);
 }
 
 /// The function that exports a history so long that the caller must take some of it before the function reads on.

@@ -21,7 +21,7 @@ use crate::{
     ledger::{Transaction, TransactionId, UserId},
     log,
     stats_service::StatsService,
-    store::Order,
+    store::{Order, in_time},
     weighted,
 };
 
@@ -137,11 +137,13 @@ pub(super) async fn answer(
 ) -> Result<Response, Failure> {
     let service = call.service()?;
     // The first page is read before the status is sent: a store that does not answer is a 503, not a broken file.
-    let archived = call.stored(service.archived_histories(&user)).await?;
-    let first = service.get_transaction_history(&user, &selection, cursor, PAGE, call.trace.locale);
-    let first = call.stored(first).await?;
     let newest = Selection { order: Order::Descending, ..Selection::default() };
-    let newest = call.stored(service.next_page(&user, &newest, None, 1)).await?;
+    let begin = async {
+        let archived = service.archived_histories(&user).await?;
+        let first = service.get_transaction_history(&user, &selection, cursor, PAGE, call.trace.locale).await?;
+        Ok((archived, first, service.next_page(&user, &newest, None, 1).await?))
+    };
+    let (archived, first, newest) = call.stored(in_time(begin)).await?;
     let last = newest.transactions.first().map(|transaction| transaction.id);
 
     let (sender, receiver) = mpsc::channel(1);
