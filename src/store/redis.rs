@@ -118,7 +118,11 @@ impl RedisStore {
             }
             (Some("replay"), first, second) => {
                 let records = first.into_iter().chain(second).chain(words);
-                Ok(Committed::Replays(records.map(|record| once_record(user, &record)).collect::<Result<_, _>>()?))
+                let records = records.map(|record| once_record(user, &record)).collect::<Result<Vec<_>, _>>()?;
+                if records.iter().all(Option::is_none) {
+                    return Err(StoreError::Damaged(format!("an idempotency record of user {user} is empty")));
+                }
+                Ok(Committed::Replays(records))
             }
             (Some("orphan"), None, None) => Err(StoreError::Damaged(format!(
                 "user {user} has a history or an archive in Redis that belongs to no account: keys were deleted or \

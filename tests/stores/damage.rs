@@ -180,3 +180,16 @@ async fn a_key_of_another_type_is_told_and_left_as_it_is() {
         assert_eq!(dump(&redis), before, "{key}");
     }
 }
+
+#[tokio::test]
+async fn a_damaged_answer_is_told_and_left_as_it_is() {
+    let (redis, _) = lived_in().await;
+    let service = service_over(&redis.url());
+    for damaged in ["", "garbage", "{}"] {
+        redis.command::<()>(&["SET", "jeton:{u}:once:key", damaged]);
+        let before = dump(&redis);
+        let told = service.record_generation(&user("u"), article(1), caller(Some("key"))).await;
+        assert!(matches!(told, Err(StoreError::Damaged(_))), "{damaged:?}: {told:?}");
+        assert_eq!(dump(&redis), before, "{damaged:?}");
+    }
+}
