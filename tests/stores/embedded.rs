@@ -1,15 +1,17 @@
 //! What the embedded store alone promises: one process at a time, and nothing lost when it ends.
 
+use futures_util::future::{join, join_all};
 use jeton::{
     ledger::Command,
     store::{
-        History, Store,
+        Committed, History, Store, StoreError,
         embedded::{EmbeddedStore, OpenError},
     },
 };
+use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 
 use super::at;
-use crate::support::world::{START, World, credit, debit, once};
+use crate::support::world::{DAY, START, World, credit, debit, once};
 
 #[tokio::test]
 async fn the_embedded_store_belongs_to_one_process_and_outlives_it() {
@@ -35,4 +37,44 @@ async fn the_embedded_store_belongs_to_one_process_and_outlives_it() {
     assert_eq!(archived, world.stored.as_ref().map(|stored| stored.revision.clone()));
     world.apply(&[debit("ARTICLE", 3)], START + 2).await;
     world.assert_kept("and life goes on").await;
+}
+
+#[tokio::test]
+async fn answers_of_whole_groups_do_not_pile_up() {
+    const ONCE: TableDefinition<'_, (&str, &str), (u64, &str)> = TableDefinition::new("once");
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let mut world = World::new(&store, "u");
+    for number in 0..10 {
+        let mut draft = world.draft(&[Command::Touch], START + number / 5 * DAY);
+        draft.commit.once = (0..20).map(|key| once(&format!("{number}-{key}"), "answer")).collect();
+        world.write(draft).await;
+    }
+    drop(store);
+    let database = Database::create(folder.path().join("jeton.redb")).unwrap();
+    let remembered = database.begin_read().unwrap().open_table(ONCE).unwrap().len().unwrap();
+    assert_eq!(remembered, 100, "those of the second day");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_was_put_back_hinders_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let mut world = World::new(&store, "put-back");
+    world.apply(&[Command::Touch], START).await;
+    // A commit that was decided on an older account than its history: it has the first entry again.
+    let mut again = World::new(&store, "put-back").draft(&[Command::Touch, debit("ARTICLE", 3)], START).commit;
+    again.expected = world.stored.as_ref().map(|stored| stored.revision.clone());
+    let put_back = async {
+        let told = store.commit(&again).await;
+        assert!(matches!(told, Err(StoreError::Damaged(_))), "{told:?}");
+    };
+    let opening = |number: u32| {
+        let opening = World::new(&store, &format!("u{number}")).draft(&[Command::Touch], START).commit;
+        let store = &store;
+        async move { store.commit(&opening).await.unwrap() }
+    };
+    let (opened, ()) = join(join_all((0..100).map(opening)), put_back).await;
+    assert_eq!(opened, vec![Committed::Done; 100]);
+    world.assert_kept("nothing was replaced").await;
 }

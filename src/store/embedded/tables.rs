@@ -2,7 +2,7 @@ use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::{Commit, Committed, History, OnceRecord, StoreError, Stored, broken};
 use crate::{
-    ledger::{Account, Timestamp, UserId},
+    ledger::{Account, Timestamp, TransactionId, UserId},
     store::{Archive, IdempotencyKey, ONCE_LIFETIME},
 };
 
@@ -24,8 +24,8 @@ pub(super) const DUE: TableDefinition<'_, (u64, &str), ()> = TableDefinition::ne
 /// User → billing time.
 pub(super) const DUE_OF: TableDefinition<'_, &str, u64> = TableDefinition::new("due_of");
 
-/// How many forgotten records a commit clears away at most: more than it adds, so that they do not pile up.
-const FORGOTTEN_TOGETHER_MAX: usize = 8;
+/// How many more forgotten records a commit clears away, at most, than it adds: so they do not pile up.
+const FORGOTTEN_MORE_MAX: usize = 8;
 
 /// The number of a history: an archive's own, or for the current one the count of archives before it.
 pub(super) fn history_number(
@@ -94,17 +94,24 @@ impl<'a> Writing<'a> {
 
         let before = stored.as_ref().map(|stored| &stored.account).map_or(0, Account::archives);
         let revision = commit.revision.as_str();
-        for (index, (id, entry)) in commit.entries.iter().enumerate() {
+        let place = |index: usize, id: &TransactionId| {
             let put_away = commit.archive.is_some_and(|Archive { after, .. }| index >= after);
             let history = before.saturating_add(u32::from(put_away));
-            let key = (user, history, id.timestamp().as_millis(), id.sequence());
-            if self.entries.insert(key, (revision, entry.as_str())).map_err(broken)?.is_some() {
-                // An account that was put back by hand. The transaction is given up, so nothing is replaced.
-                return Err(StoreError::Refused(format!("user {user} has an entry {id} already: nothing was changed")));
+            (user, history, id.timestamp().as_millis(), id.sequence())
+        };
+        for (index, (id, _)) in commit.entries.iter().enumerate() {
+            if self.entries.get(place(index, id)).map_err(broken)?.is_some() {
+                return Err(StoreError::Damaged(format!(
+                    "user {user} has an entry {id} already, as if an older account had been put back: nothing was \
+                     changed"
+                )));
             }
         }
+        for (index, (id, entry)) in commit.entries.iter().enumerate() {
+            self.entries.insert(place(index, id), (revision, entry.as_str())).map_err(broken)?;
+        }
         self.accounts.insert(user, (revision, commit.document.as_str())).map_err(broken)?;
-        self.forget(now).map_err(broken)?;
+        self.forget(now, commit.once.len().saturating_add(FORGOTTEN_MORE_MAX)).map_err(broken)?;
         for (key, record) in &commit.once {
             let record = serde_json::to_string(record).map_err(|error| StoreError::Damaged(error.to_string()))?;
             self.remember(user, key, now, &record).map_err(broken)?;
@@ -131,8 +138,8 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    fn forget(&mut self, now: u64) -> Result<(), redb::StorageError> {
-        for _ in 0..FORGOTTEN_TOGETHER_MAX {
+    fn forget(&mut self, now: u64, count_max: usize) -> Result<(), redb::StorageError> {
+        for _ in 0..count_max {
             let first = self.once_expiry.first()?.map(|(key, _)| {
                 let (expiry, user, key) = key.value();
                 (expiry, user.to_owned(), key.to_owned())
