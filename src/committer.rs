@@ -14,7 +14,10 @@ mod lanes;
 
 use std::sync::Arc;
 
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
 
 use self::{
     group::Group,
@@ -112,12 +115,17 @@ impl Committer {
     pub async fn execute(&self, user: &UserId, request: Request) -> Result<Reply, StoreError> {
         let (reply, answer) = oneshot::channel();
         let now = Instant::now();
-        let waiting = Waiting { request, deadline: now.checked_add(ANSWER_WITHIN).unwrap_or(now), reply };
+        let deadline = now.checked_add(ANSWER_WITHIN).unwrap_or(now);
+        let waiting = Waiting { request, deadline, reply };
         if self.shared.lanes.join(user, waiting) {
             // A task of its own: a caller that goes away must not take the group with it.
             tokio::spawn(lead(Arc::clone(&self.shared), user.clone()));
         }
-        answer.await.unwrap_or_else(|_| Err(StoreError::Damaged("the committer stopped midway".to_owned())))
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(StoreError::Damaged("the committer stopped midway".to_owned())),
+            Err(_) => Err(StoreError::late(true)),
+        }
     }
 }
 

@@ -20,16 +20,14 @@ use crate::ledger::{Account, DamagedAccount, Timestamp, Transaction, Transaction
 pub const ONCE_LIFETIME: Duration = Duration::from_hours(24);
 
 /// A caller is answered within this time, if only with [`StoreError::Unavailable`] (contract §3: within 5 s).
-pub const ANSWER_WITHIN: Duration = Duration::from_millis(4_500);
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
 /// Waits for an answer of the store no longer than a caller may wait, however many questions it takes.
 ///
 /// # Errors
 /// Those of `answer`, and [`StoreError::Unavailable`] when the time is up.
 pub async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
-        Err(StoreError::Unavailable { cause: "the store did not answer in time".to_owned(), sent: false })
-    })
+    timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| Err(StoreError::late(false)))
 }
 
 /// What a store's operation gives, later.
@@ -233,6 +231,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The time is up.
+    pub(crate) fn late(sent: bool) -> Self {
+        Self::Unavailable { cause: "the store did not answer in time".to_owned(), sent }
+    }
+
     fn damaged(user: &UserId, damage: &DamagedAccount) -> Self {
         Self::Damaged(format!("the account of user {user} is damaged and was left as it is: {damage}"))
     }

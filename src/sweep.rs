@@ -62,7 +62,16 @@ pub async fn bill_due_users(service: &StatsService, time: Duration, locale: Loca
     // Who stays noted as due stands at the front of the next round too: it asks for as many more.
     let mut staying = HashSet::new();
     loop {
-        let due = in_time(service.store().due(until, ROUND.saturating_add(staying.len()))).await?;
+        let due = match in_time(service.store().due(until, ROUND.saturating_add(staying.len()))).await {
+            Ok(due) => due,
+            Err(error) if swept.report == Report::default() => return Err(error),
+            // What was done until now is told all the same.
+            Err(error) => {
+                swept.report.more = true;
+                swept.failures.push(format!("the run ended early: {error}"));
+                break;
+            }
+        };
         let due: Vec<UserId> = due.into_iter().filter(|user| !staying.contains(user)).collect();
         if due.is_empty() {
             break;
@@ -71,9 +80,9 @@ pub async fn bill_due_users(service: &StatsService, time: Duration, locale: Loca
             swept.report.more = true;
             break;
         }
-        let in_time = stream::iter(due).take_while(|_| std::future::ready(begun.elapsed() < time));
+        let begun_in_time = stream::iter(due).take_while(|_| std::future::ready(begun.elapsed() < time));
         let settle = |user: UserId| async move { (settle(service, &user, locale).await, user) };
-        let mut settled = in_time.map(settle).buffer_unordered(AT_ONCE);
+        let mut settled = begun_in_time.map(settle).buffer_unordered(AT_ONCE);
         while let Some((result, user)) = settled.next().await {
             swept.report.due = swept.report.due.saturating_add(1);
             match result {
@@ -99,14 +108,14 @@ pub async fn bill_due_users(service: &StatsService, time: Duration, locale: Loca
 /// Settles one account and corrects its note, which may have been too early. `None` when there is no account: its
 /// opening was noted and never committed. A sweep opens nothing, and leaves the note to an opening under way.
 async fn settle(service: &StatsService, user: &UserId, locale: Locale) -> Result<Option<Billed>, StoreError> {
-    if service.store().load(user).await?.is_none() {
+    if in_time(service.store().load(user)).await?.is_none() {
         return Ok(None);
     }
     match service.bill(user, locale).await? {
         Reply::Decided { decision, billed } => {
             if billed.periods == 0 {
                 let (Ok(Outcome { stats, .. }) | Err(Refused { stats, .. })) = decision;
-                service.store().note_due(user, stats.next_billing_date).await?;
+                in_time(service.store().note_due(user, stats.next_billing_date)).await?;
             }
             Ok(Some(billed))
         }

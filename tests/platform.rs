@@ -84,6 +84,10 @@ async fn each_request_has_its_own_log_line_and_its_end() {
                 use base64::{Engine, prelude::BASE64_STANDARD};
                 let line = BASE64_STANDARD.decode(message["payload"]["message"].as_str().unwrap()).unwrap();
                 let line: Value = serde_json::from_slice(&line).unwrap();
+                if line["level"] == "warn" {
+                    // Everything is open: told once, whichever request comes first.
+                    continue;
+                }
                 assert_eq!(line["requestId"], format!("cdg1::{request}"));
                 for (field, value) in
                     [("function", json!("generations")), ("status", json!(200)), ("method", json!("POST"))]

@@ -59,12 +59,12 @@ impl<'a> Group<'a> {
 
     /// Decides, commits, and answers every member.
     pub(super) async fn commit(mut self) {
-        let deadline = self.members.iter().map(|member| member.waiting.deadline).min();
+        let deadline = self.members.iter().map(|member| member.waiting.deadline).max();
         let deadline = deadline.unwrap_or_else(Instant::now);
         let failed = match timeout_at(deadline, self.try_commit()).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error,
-            Err(_) => StoreError::Unavailable { cause: "the store did not answer in time".to_owned(), sent: true },
+            Err(_) => StoreError::late(true),
         };
         // Whatever failed in the end: a commit in doubt may have been written.
         let failed = if self.in_doubt.is_empty() {
@@ -86,9 +86,15 @@ impl<'a> Group<'a> {
         };
         let mut conflicts = 0_u32;
         let mut losses = 0_u32;
-        while !self.members.is_empty() {
+        loop {
+            // Who has gone away, or was told that it took too long, wants nothing more.
+            self.members.retain(|member| !member.waiting.reply.is_closed());
+            if self.members.is_empty() {
+                return Ok(());
+            }
             let draft = self.draft(base.stored())?;
-            // With a lost commit about, even a refusal is committed: that makes the lost one find another revision.
+            // With a lost commit about, even a refusal is committed, as time may have turned what was granted into one:
+            // then the lost commit, should it still arrive, finds another revision.
             if !draft.writes && self.in_doubt.is_empty() {
                 if matches!(base, Base::Loaded(_)) {
                     self.answer(draft);
@@ -107,7 +113,7 @@ impl<'a> Group<'a> {
                     self.look_for_lost(stored.as_ref()).await?;
                     base = Base::Loaded(stored);
                 }
-                Ok(Committed::Replays(records)) => self.replayed(&draft, records),
+                Ok(Committed::Replays(records)) => self.replayed(records),
                 Err(StoreError::Unavailable { sent, cause }) => {
                     if sent {
                         self.in_doubt.push(draft);
@@ -124,7 +130,6 @@ impl<'a> Group<'a> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
     }
 
     async fn load(&self) -> Result<Option<Stored>, StoreError> {
@@ -189,7 +194,7 @@ impl<'a> Group<'a> {
     }
 
     /// Finds out which of the commits in doubt was written, if one was, by the mark on its first entry. At most one can
-    /// have been: they all expect a revision that the first of them replaces.
+    /// have been: whatever is written replaces the revision that the others expect, or expected.
     async fn look_for_lost(&mut self, current: Option<&Stored>) -> Result<(), StoreError> {
         let Some(current) = current else { return Ok(()) };
         for index in 0..self.in_doubt.len() {
@@ -220,27 +225,20 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Answers the members of `draft` whose keys have records. A record that a lost commit of this very group wrote
+    /// Answers the members whose keys have records. A record that a lost commit of this very group wrote
     /// says that it was written; then all its answers hold.
-    fn replayed(&mut self, draft: &Draft, records: Vec<Option<OnceRecord>>) {
+    fn replayed(&mut self, records: Vec<Option<OnceRecord>>) {
         let own = |record: &OnceRecord| self.in_doubt.iter().position(|lost| lost.commit.revision == record.commit);
         if let Some(index) = records.iter().flatten().find_map(own) {
             let lost = self.in_doubt.swap_remove(index);
             self.answer(lost);
             return;
         }
-        let records: Vec<(&IdempotencyKey, OnceRecord)> =
-            draft.commit.once.iter().zip(records).filter_map(|((key, _), record)| Some((key, record?))).collect();
-        let numbers: Vec<(usize, OnceRecord)> = self
-            .members
-            .iter()
-            .filter_map(|member| {
-                let key = &member.waiting.request.idempotency.as_ref()?.key;
-                let (_, record) = records.iter().find(|(found, _)| *found == key)?;
-                Some((member.number, record.clone()))
-            })
-            .collect();
-        for (number, record) in numbers {
+        // The commit's keys are those of the members, in their order.
+        let keyed = self.members.iter().filter(|member| member.waiting.request.idempotency.is_some());
+        let found = keyed.map(|member| member.number).zip(records);
+        let found: Vec<_> = found.filter_map(|(number, record)| Some((number, record?))).collect();
+        for (number, record) in found {
             self.reply(number, Reply::Replayed(record));
         }
     }

@@ -6,7 +6,7 @@ use std::{
     },
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use hyper::{
     HeaderMap, Method, Request,
     body::{Body, Bytes, Incoming},
@@ -138,15 +138,17 @@ impl App {
         let access = access::check(config, function, headers)?;
         let body = if function.changes() { read_body(headers, body).await? } else { Bytes::new() };
         let call = Call { config, service, catalogue, access, trace, headers, query: request.uri.query(), body };
-        match function {
-            Function::Billing => billing::get(&call).await,
-            Function::Generations => generations::post(&call).await,
-            Function::Health => health::get(&call).await,
-            Function::Reset => reset::post(&call).await,
-            Function::Stats => stats::get(&call).await,
-            Function::Tokens => tokens::post(&call).await,
-            Function::Transactions => transactions::get(&call).await,
-        }
+        // Boxed, so that every request carries the future of its own function and not the largest of all.
+        let answer: BoxFuture<'_, _> = match function {
+            Function::Billing => Box::pin(billing::get(&call)),
+            Function::Generations => Box::pin(generations::post(&call)),
+            Function::Health => Box::pin(health::get(&call)),
+            Function::Reset => Box::pin(reset::post(&call)),
+            Function::Stats => Box::pin(stats::get(&call)),
+            Function::Tokens => Box::pin(tokens::post(&call)),
+            Function::Transactions => Box::pin(transactions::get(&call)),
+        };
+        answer.await
     }
 
     /// What every response has.

@@ -13,7 +13,10 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::TcpListener,
+    time::{sleep, timeout},
+};
 
 use super::{App, Function, Response, respond};
 use crate::log;
@@ -21,6 +24,9 @@ use crate::log;
 const PAGE: &str = include_str!("../../public/index.html");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// The pause after a connection that could not be taken.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
 
 /// How long requests under way are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -55,13 +61,14 @@ impl LocalServer {
         let connections = GracefulShutdown::new();
         tokio::pin!(stop);
         loop {
-            let stream = tokio::select! {
+            let accepted = tokio::select! {
                 () = &mut stop => break,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => stream,
-                    // A connection that was gone before it was taken, or too many at once: the next one counts.
-                    Err(_) => continue,
-                },
+                accepted = listener.accept() => accepted,
+            };
+            let Ok((stream, _)) = accepted else {
+                // A connection that was gone before it was taken, or too many at once: soon there are fewer.
+                sleep(ACCEPT_AGAIN).await;
+                continue;
             };
             // Answers are small and waited for.
             let _ = stream.set_nodelay(true);

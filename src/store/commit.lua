@@ -14,7 +14,7 @@
 -- ARGV[7..]   n times: id, tx; then one record for each once key
 --
 -- Replies
---   'done'                      everything is written
+--   {'done'}                    everything is written
 --   {'conflict', rev, doc}      the account is another; nothing is written
 --   {'conflict'}                there is no account; nothing is written
 --   {'orphan'}                  a history without an account, or an archive where none can be: keys were lost; nothing
@@ -72,4 +72,4 @@ redis.call('HSET', account, 'rev', revision, 'doc', document)
 for i = first_once, #KEYS do
   redis.call('SET', KEYS[i], ARGV[first_record + i - first_once], 'PX', lifetime)
 end
-return 'done'
+return { 'done' }

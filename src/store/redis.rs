@@ -107,8 +107,7 @@ impl RedisStore {
     }
 
     fn committed(&self, user: &UserId, reply: Value) -> Result<Committed, StoreError> {
-        let one_word = matches!(reply, Value::BulkString(_) | Value::SimpleString(_));
-        let words: Vec<String> = if one_word { vec![self.parse(reply)?] } else { self.parse(reply)? };
+        let words: Vec<String> = self.parse(reply)?;
         let mut words = words.into_iter();
         match (words.next().as_deref(), words.next(), words.next()) {
             (Some("done"), None, None) => Ok(Committed::Done),
