@@ -71,6 +71,8 @@ async fn fields_are_checked() {
         ("generations", json!({"userId": "u", "tokenCost": u64::MAX}), "tokenCost"),
         ("generations", json!({"userId": "u", "description": ""}), "description"),
         ("generations", json!({"userId": "u", "description": 1}), "description"),
+        ("generations", json!({"userId": "u", "description": "a\u{0}b"}), "description"),
+        ("generations", json!({"userId": "u", "description": "\u{1b}[31m"}), "description"),
         ("generations", json!({"userId": "u", "description": text_of(501)}), "description"),
         ("generations", json!({"userId": "u", "metadata": []}), "metadata"),
         ("generations", json!({"userId": "u", "metadata": "x"}), "metadata"),

@@ -66,12 +66,10 @@ impl<'a> Fields<'a> {
     pub(super) fn take_description(&mut self) -> Result<Option<String>, Problem> {
         let reason = Reason::NotText { max: DESCRIPTION_MAX };
         let text = self.take_text("description", &reason)?;
-        match &text {
-            Some(text) if !(1..=DESCRIPTION_MAX).contains(&text.chars().count()) => {
-                Err(Problem::invalid_field("description", reason))
-            }
-            Some(_) | None => Ok(text),
-        }
+        // It ends up in files and on screens: no control characters but the ends of lines and tabs.
+        let shown = |letter: char| !letter.is_control() || matches!(letter, '\n' | '\r' | '\t');
+        let fits = |text: &String| (1..=DESCRIPTION_MAX).contains(&text.chars().count()) && text.chars().all(shown);
+        if text.as_ref().is_none_or(fits) { Ok(text) } else { Err(Problem::invalid_field("description", reason)) }
     }
 
     /// Takes the caller's own data.

@@ -142,8 +142,8 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
             Locale::English => format!("it must be a whole number from 1 to {max}"),
         },
         Reason::NotText { max } => match locale {
-            Locale::French => format!("ce doit être un texte de 1 à {max} caractères"),
-            Locale::English => format!("it must be a text of 1 to {max} characters"),
+            Locale::French => format!("ce doit être un texte de 1 à {max} caractères, sans caractères de commande"),
+            Locale::English => format!("it must be a text of 1 to {max} characters, without control characters"),
         },
         Reason::NotMetadata { bytes_max, depth_max } => match locale {
             Locale::French => format!("ce doit être un objet JSON d'au plus {bytes_max} octets et {depth_max} niveaux"),
