@@ -32,6 +32,7 @@ mod page;
 mod platform;
 mod readme;
 mod refusals;
+mod restarts;
 mod settings;
 mod simulation;
 mod stores;
