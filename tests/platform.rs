@@ -202,3 +202,15 @@ async fn a_connection_that_died_meanwhile_does_not_fail_the_next_request() {
     }
     assert_eq!(client.history("u").await.len(), 21);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deployments_under_different_prefixes_share_a_redis_and_nothing_else() {
+    let redis = Redis::start();
+    let production = Deployment::start(&redis, &[DEVELOPMENT]);
+    let preview = Deployment::start(&redis, &[DEVELOPMENT, ("JETON_PREFIX", "preview")]);
+    preview.client().post_once("generations", "key", json!({"userId": "u"})).await.ok();
+    let keys: Vec<String> = redis.command(&["KEYS", "*"]);
+    assert!(keys.len() >= 4 && keys.iter().all(|key| key.starts_with("preview:")), "{keys:?}");
+    assert_eq!(production.client().stats("u").await["tokenBalance"], 5000);
+    assert_eq!(preview.client().stats("u").await["tokenBalance"], 4997);
+}
