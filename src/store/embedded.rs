@@ -15,10 +15,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase};
+use redb::{AccessGuard, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageError};
 use tokio::{sync::oneshot, task};
 
-use self::tables::{ACCOUNTS, DUE, ENTRIES, Writing, history_number};
+use self::tables::{ACCOUNTS, DUE, ENTRIES, EntryKey, EntryValue, Writing, history_number};
 use super::{Answer, Commit, Committed, EntryRange, History, OnceRecord, Order, Revision, Store, StoreError, Stored};
 use crate::ledger::{Timestamp, Transaction, TransactionId, UserId};
 
@@ -63,6 +63,9 @@ pub enum OpenError {
     #[error("cannot open {0}: {1}")]
     Database(PathBuf, redb::Error),
 }
+
+/// A row that a range of a table gives.
+type Found<'a, K, V> = Result<(AccessGuard<'a, K>, AccessGuard<'a, V>), StorageError>;
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -215,10 +218,7 @@ impl Store for EmbeddedStore {
             let found =
                 entries.range(first.max(range.after.map_or(first, key))..=last.min(range.before.map_or(last, key)));
             let found = found.map_err(broken)?;
-            let transaction = |item: Result<
-                (redb::AccessGuard<'_, tables::EntryKey>, redb::AccessGuard<'_, tables::EntryValue>),
-                redb::StorageError,
-            >| {
+            let transaction = |item: Found<'_, EntryKey, EntryValue>| {
                 let (key, value) = item.map_err(broken)?;
                 let (_, _, millis, sequence) = key.value();
                 let damaged = |cause: String| {
@@ -245,7 +245,7 @@ impl Store for EmbeddedStore {
             let due = reading.open_table(DUE).map_err(broken)?;
             let last = until.as_millis().saturating_add(1);
             let found = due.range(..(last, "")).map_err(broken)?.take(limit);
-            let user = |item: Result<(redb::AccessGuard<'_, (u64, &'static str)>, _), redb::StorageError>| {
+            let user = |item: Found<'_, (u64, &'static str), ()>| {
                 let (key, _) = item.map_err(broken)?;
                 Ok(UserId::new(key.value().1))
             };
