@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::{StreamExt, future::join_all, stream};
+use futures_util::{StreamExt, future::join_all, poll, stream};
 use jeton::{
     committer::Reply,
     history::Selection,
@@ -269,4 +269,26 @@ async fn a_long_history_costs_no_more_than_a_short_one() {
     for (long, short) in long.1.iter().zip(short.1) {
         assert!(long.abs_diff(short) * 100 <= short * 3, "{long} bytes instead of {short}");
     }
+}
+
+#[tokio::test]
+async fn who_has_gone_away_is_left_out_of_the_next_commit() {
+    let processes = Processes::<1>::start().await;
+    let service = &processes.services[0];
+    processes.debit(0, 1).await;
+    // The first debit leads a group that Redis does not answer; those after it wait for the next one.
+    processes.redis.process().signal("STOP");
+    let mut first = Box::pin(service.record_generation(&processes.user, article(10), caller(None)));
+    assert!(poll!(&mut first).is_pending());
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let mut gone = Box::pin(service.record_generation(&processes.user, article(100), caller(None)));
+    let mut patient = Box::pin(service.record_generation(&processes.user, article(1_000), caller(None)));
+    assert!(poll!(&mut gone).is_pending() && poll!(&mut patient).is_pending());
+    drop(gone);
+    processes.redis.process().signal("CONT");
+    assert_eq!(granted(first.await).stats.token_balance, 4_989);
+    assert_eq!(granted(patient.await).stats.token_balance, 3_989);
+    assert_eq!(processes.balance_and_entries().await, (3_989, 4));
 }

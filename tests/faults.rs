@@ -187,6 +187,23 @@ async fn a_wrong_password_that_is_put_right_needs_no_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_redis_without_a_connection_left_is_a_503_until_one_is_free() {
+    let redis = Redis::start();
+    let url = redis.url();
+    let mut taken = redis.connect();
+    let _: () = redis::cmd("CONFIG").arg(&["SET", "maxclients", "1"]).query(&mut taken).unwrap();
+    let instance = Instance::start("stats", &[("REDIS_URL", &url), DEVELOPMENT]);
+    let client = Client::new([("stats", instance.base())].into());
+    let answer = client.get("stats?userId=u").await;
+    assert_store_unavailable(&answer);
+
+    // One that becomes free while a request tries again is taken.
+    let waiting = tokio::spawn(async move { client.get("stats?userId=u").await });
+    let _: () = redis::cmd("CONFIG").arg(&["SET", "maxclients", "100"]).query(&mut taken).unwrap();
+    assert_eq!(waiting.await.unwrap().ok()["tokenBalance"], 5000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn other_wrong_settings_are_named_in_the_log_and_never_stop_the_function() {
     let redis = Redis::start();
     let url = redis.url();

@@ -61,11 +61,6 @@ pub(super) fn of_opening(address: &str, error: &RedisError) -> StoreError {
             ),
             sent: false,
         },
-        // A plan's limit, reached while many instances start: soon there are fewer.
-        _ if error.to_string().contains("max number of clients") => StoreError::Unavailable {
-            cause: format!("Redis at {address} has no connection left ({error})"),
-            sent: false,
-        },
         _ => StoreError::Misconfigured(format!("Redis at {address} does not accept the connection ({error})")),
     }
 }
