@@ -13,7 +13,7 @@
 //! - [`http`]: requests to commands, outcomes to responses, on the platform and in the local server.
 //! - [`config`]: every setting, read once; [`credentials`]: who holds a key. [`stage`] decides between development and
 //!   production, [`locale`] between languages; [`system`] is the clock and chance, [`log`] the lines for the operator,
-//!   [`weighted`] reads what a caller likes best.
+//!   [`weighted`] reads what a caller likes best. [`mutation`] is for the simulation alone.
 
 pub mod committer;
 pub mod config;
@@ -23,6 +23,7 @@ pub mod http;
 pub mod ledger;
 pub mod locale;
 pub mod log;
+pub mod mutation;
 pub mod plans;
 pub mod stage;
 pub mod stats_service;

@@ -34,6 +34,5 @@ mod readme;
 mod refusals;
 mod restarts;
 mod settings;
-mod simulation;
 mod stores;
 mod tidy;

@@ -3,6 +3,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::{Decision, Idempotency, Reply, Shared, lanes::Waiting};
 use crate::{
     ledger::{Account, Billed, Terms, Transaction, TransactionId, UserId, decide},
+    mutation::{Mutation, planted},
     store::{
         Archive, Commit, Committed, History, IdempotencyKey, OnceRecord, Revision, StoreError, Stored, pause_before,
     },
@@ -96,7 +97,7 @@ impl<'a> Group<'a> {
             // With a lost commit about, even a refusal is committed, as time may have turned what was granted into one:
             // then the lost commit, should it still arrive, finds another revision.
             if !draft.writes && self.in_doubt.is_empty() {
-                if matches!(base, Base::Loaded(_)) {
+                if matches!(base, Base::Loaded(_)) || planted(Mutation::AnswerRefusalFromGuess) {
                     self.answer(draft);
                 } else {
                     base = Base::Loaded(self.load().await?);
@@ -151,13 +152,15 @@ impl<'a> Group<'a> {
             let request = &waiting.request;
             let terms = Terms { catalogue, now, locale: request.locale, stage: *stage };
             let archives = account.as_ref().map_or(0, Account::archives);
-            let decided = decide(account, self.user, &request.command, terms)
+            let current = if planted(Mutation::DecideApart) { before.cloned() } else { account };
+            let decided = decide(current, self.user, &request.command, terms)
                 .map_err(|missing| StoreError::Damaged(format!("the account of user {}: {missing}", self.user)))?;
             if let Some(after) = decided.archive_after {
                 archive = Some(Archive { after: entries.len().saturating_add(after), number: archives });
             }
             entries.extend(decided.entries);
-            if let Some(idempotency) = &request.idempotency {
+            let forgotten = planted(Mutation::ForgetRefusals) && decided.result.is_err();
+            if let Some(idempotency) = request.idempotency.as_ref().filter(|_| !forgotten) {
                 once.push(remember(idempotency, &revision, &decided.result));
             }
             answers.push((*number, decided.result, decided.billed));
@@ -196,11 +199,11 @@ impl<'a> Group<'a> {
     /// Finds out which of the commits in doubt was written, if one was, by the mark on its first entry. At most one can
     /// have been: whatever is written replaces the revision that the others expect, or expected.
     async fn look_for_lost(&mut self, current: Option<&Stored>) -> Result<(), StoreError> {
-        let Some(current) = current else { return Ok(()) };
+        let Some(current) = current.filter(|_| !planted(Mutation::ForgetMark)) else { return Ok(()) };
         for index in 0..self.in_doubt.len() {
             let Some(draft) = self.in_doubt.get(index) else { break };
             let Some((id, number)) = draft.first_entry else { continue };
-            let put_away = current.account.archives() > number;
+            let put_away = current.account.archives() > number && !planted(Mutation::LookInCurrentHistory);
             let history = if put_away { History::Archived(number) } else { History::Current };
             let mark = self.shared.store.written_by(self.user, history, id).await?;
             if mark.as_ref() == Some(&draft.commit.revision) {

@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
+use crate::mutation::{Mutation, planted};
 
 /// The days a plan can bill on.
 const DAYS: RangeInclusive<u8> = 1..=31;
@@ -89,6 +90,9 @@ impl BillingCycle {
 
     /// The cycle once its next period is billed.
     pub(super) fn advance(&mut self) {
+        if planted(Mutation::BillFromPreviousDate) {
+            self.day = u8::try_from(self.next_date().day()).map_or(self.day, BillingDay);
+        }
         self.periods_billed = self.periods_billed.saturating_add(1);
     }
 

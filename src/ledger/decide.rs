@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     locale::Locale,
+    mutation::{Mutation, planted},
     plans::{Catalogue, DemoStep, NotInCatalogue, Plan, Price},
     stage::Stage,
 };
@@ -131,7 +132,8 @@ pub fn decide(
         None => open(user, terms, &mut entries)?,
     };
     let plan = terms.catalogue.plan(&account.plan)?;
-    let billed = settle(&mut account, plan, terms, &mut entries);
+    let settles = !(planted(Mutation::SpendWithoutSettling) && matches!(command, Command::Debit { .. }));
+    let billed = if settles { settle(&mut account, plan, terms, &mut entries) } else { Billed::default() };
     // A reset of nobody is an opening: its entries are the command's own.
     let settled = if opens && *command == Command::Reset { 0 } else { entries.len() };
     let mut archive_after = None;
@@ -235,7 +237,7 @@ fn settle(account: &mut Account, plan: &Plan, terms: Terms<'_>, entries: &mut Ve
     let mut billed = Billed::default();
     loop {
         let due = account.billing.next(plan.time_zone());
-        if due > terms.now {
+        if due > terms.now || (planted(Mutation::BillOnePeriod) && billed.periods > 0) {
             return billed;
         }
         let date = account.billing.next_date();

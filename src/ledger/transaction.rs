@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{Amount, Timestamp};
+use crate::mutation::{Mutation, planted};
 
 /// What a generation made, as the catalogue names it: `ARTICLE`, `PRODUCT_DESCRIPTION`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -79,7 +80,7 @@ impl TransactionId {
     /// wrote the last entry does not turn the history back.
     #[must_use]
     pub fn next(self, at: Timestamp) -> Self {
-        if at > self.millis {
+        if at > self.millis || planted(Mutation::IdsFollowClock) {
             return Self::new(at, 0);
         }
         match self.sequence.checked_add(1) {

@@ -1,0 +1,245 @@
+//! What must be true of every run.
+//!
+//! A user's entries, in the order in which they were written, are the sequential order: the account's version counts
+//! them. Every answer names the version it speaks of, so it is checked against that very state, and against the time:
+//! the state must have been the account's at some moment between the call and its answer. That is linearizability, with
+//! the history as the witness; no search is needed.
+
+use std::collections::{HashMap, HashSet};
+
+use jeton::ledger::{Source, TransactionType, UserId};
+
+use crate::{
+    calendar::{self, Billing},
+    client::{Asked, PAGE, Seen, Told, USERS},
+    server::{Kept, Written},
+    trace::Shown,
+    world::{AHEAD_MS_MAX, World},
+};
+
+/// Says what is wrong with a run, if something is.
+pub(crate) fn all(world: &World, seen: &[Seen]) -> Result<(), String> {
+    for user in USERS {
+        let user = UserId::new(user).unwrap();
+        let kept = world.server.kept(&user);
+        let seen: Vec<&Seen> = seen.iter().filter(|seen| seen.user == user).collect();
+        let checked = Checked { world, user: &user, kept: &kept };
+        checked.histories()?;
+        checked.changes(&seen)?;
+        checked.resets(&seen)?;
+        for seen in seen {
+            checked.answer(seen).map_err(|wrong| format!("{wrong}: {seen:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// One user's part of a run.
+struct Checked<'a> {
+    world: &'a World,
+    user: &'a UserId,
+    kept: &'a Kept,
+}
+
+impl Checked<'_> {
+    /// Each history adds up, entry by entry, its ids increase, and its periods are billed, each once and in time.
+    fn histories(&self) -> Result<(), String> {
+        let Self { user, kept, .. } = self;
+        let histories: Vec<&[Written]> = kept.written.chunk_by(|one, next| one.history == next.history).collect();
+        for (number, history) in histories.iter().enumerate() {
+            if history[0].history as usize != number {
+                return Err(format!("history {number} of {user} is in pieces, or missing"));
+            }
+            self.adds_up(history)?;
+            let next = histories.get(number + 1).map(|next| next[0].transaction.id.timestamp().as_millis());
+            self.is_billed(history, next)?;
+        }
+        for pair in kept.written.windows(2) {
+            if pair[0].transaction.id >= pair[1].transaction.id {
+                return Err(format!("ids of {user} do not increase at {}", pair[1].transaction.id));
+            }
+        }
+        let account = kept.account(user).ok_or_else(|| format!("{user} was never opened"))?.account;
+        let balance = kept.written.last().map_or(0, |last| last.transaction.entry.balance);
+        if account.balance() != balance {
+            return Err(format!("{user} has {} where the history says {balance}", account.balance()));
+        }
+        Ok(())
+    }
+
+    fn adds_up(&self, history: &[Written]) -> Result<(), String> {
+        let user = self.user;
+        let mut balance = 0_u64;
+        for (index, Written { transaction, .. }) in history.iter().enumerate() {
+            let entry = &transaction.entry;
+            if (entry.source == Some(Source::Initial)) != (index == 0) {
+                return Err(format!("entry {index} of a history of {user} is {entry:?}"));
+            }
+            balance = match entry.kind {
+                TransactionType::Credit => balance + entry.amount.get(),
+                TransactionType::Debit => {
+                    balance.checked_sub(entry.amount.get()).ok_or_else(|| format!("{user} was oversold"))?
+                }
+            };
+            if entry.balance != balance {
+                return Err(format!("{user} has {} after an entry where {balance} adds up", entry.balance));
+            }
+        }
+        Ok(())
+    }
+
+    /// The periods of a history, from its opening to the next history's or to the end of the run, are in it in their
+    /// order, each once, at its own instant, and before everything that was decided later.
+    fn is_billed(&self, history: &[Written], next_opening: Option<u64>) -> Result<(), String> {
+        let user = self.user;
+        let opened = history[0].transaction.id.timestamp().as_millis();
+        let until = next_opening.unwrap_or_else(|| self.world.start.now_ms() + AHEAD_MS_MAX);
+        // An opening whose clock is behind gets the instant of the entry before it: a period that fell due in between
+        // may be billed, or have been over.
+        let first = history.iter().map(|written| &written.transaction.entry);
+        let first = first.filter(|entry| entry.source == Some(Source::Monthly)).map(|entry| &*entry.description).next();
+        let mut expected = calendar::billings(self.world.catalogue, opened - AHEAD_MS_MAX, until);
+        expected.retain(|billing| billing.due > opened || Some(billing.description.as_str()) == first);
+        let mut last = opened;
+        let mut billed = 0;
+        for Written { transaction, .. } in &history[1..] {
+            let at = transaction.id.timestamp().as_millis();
+            if transaction.entry.source == Some(Source::Monthly) {
+                let Some(Billing { due, description }) = expected.get(billed) else {
+                    return Err(format!("{user} was billed once too often: {}", transaction.shown()));
+                };
+                if *description != *transaction.entry.description || at != last.max(*due) {
+                    let told = format!("{:?} {}", transaction.entry.description, transaction.shown());
+                    return Err(format!("{user} was to be billed at {due} as {description:?}, and was: {told}"));
+                }
+                billed += 1;
+            } else if at > last && expected.get(billed).is_some_and(|next| next.due <= at) {
+                return Err(format!("{user} was not billed before {}", transaction.shown()));
+            }
+            last = at;
+        }
+        let certain = next_opening.map_or(until, |next| next - AHEAD_MS_MAX);
+        match expected.get(billed).filter(|next| next.due <= certain) {
+            Some(missed) => Err(format!("{user} was never billed: {}", missed.description)),
+            None => Ok(()),
+        }
+    }
+
+    /// Each acknowledged change was made once, each other one at most once, and nothing was made that nobody asked for.
+    fn changes(&self, seen: &[&Seen]) -> Result<(), String> {
+        let mut made: HashMap<String, u64> = HashMap::new();
+        for written in &self.kept.written {
+            let metadata = written.transaction.entry.metadata.as_ref();
+            if let Some(tag) = metadata.and_then(|metadata| metadata["tag"].as_str()) {
+                *made.entry(tag.to_owned()).or_default() += 1;
+            }
+        }
+        for seen in seen {
+            let times = made.remove(&seen.tag).unwrap_or(0);
+            let right = match (&seen.asked, &seen.told) {
+                (Asked::Read | Asked::Page | Asked::Reset, _) | (_, Told::TooFew { .. }) => times == 0,
+                (_, Told::Done { .. }) => times == 1,
+                (_, Told::Nothing) => times <= 1,
+                (_, Told::Different(..) | Told::Page(_)) => true,
+            };
+            if !right {
+                return Err(format!("made {times} times: {seen:?}"));
+            }
+        }
+        if made.is_empty() { Ok(()) } else { Err(format!("nobody asked for {made:?}")) }
+    }
+
+    /// Each acknowledged reset began a history of its own, and no history was begun that nobody asked for.
+    fn resets(&self, seen: &[&Seen]) -> Result<(), String> {
+        let openings =
+            self.kept.written.iter().filter(|written| written.transaction.entry.source == Some(Source::Initial));
+        let openings: HashSet<String> = openings.map(|written| written.transaction.id.to_string()).collect();
+        let asked: Vec<_> = seen.iter().filter(|seen| seen.asked == Asked::Reset).collect();
+        let mut acknowledged = HashSet::new();
+        for reset in &asked {
+            if let Told::Done { entry, .. } = &reset.told {
+                let own = entry.as_ref().filter(|entry| openings.contains(*entry));
+                if !own.is_some_and(|entry| acknowledged.insert(entry)) {
+                    return Err(format!("a reset that opened nothing of its own: {reset:?}"));
+                }
+            }
+        }
+        // The first opening may be a reset's or anybody's.
+        if openings.len() > asked.len() + 1 {
+            return Err(format!(
+                "{} was opened {} times, {} resets were asked for",
+                self.user,
+                openings.len(),
+                asked.len()
+            ));
+        }
+        Ok(())
+    }
+
+    /// The answer is that of the version it names, at a moment of the call.
+    fn answer(&self, seen: &Seen) -> Result<(), String> {
+        let (version, balance, entry) = match &seen.told {
+            Told::Nothing => return Ok(()),
+            Told::Different(first, second) => return Err(format!("one key, two answers: {first}, {second}")),
+            Told::Page(ids) => return self.page(seen, ids),
+            Told::Done { entry, version, balance } => (*version, *balance, entry.as_ref()),
+            Told::TooFew { version, available } => (*version, *available, None),
+        };
+        let Some(index) = version.checked_sub(1).map(|index| index as usize) else {
+            return Err("version 0 never was".to_owned());
+        };
+        let Some(Written { transaction, at: since, .. }) = self.kept.written.get(index) else {
+            return Err(format!("version {version} never was"));
+        };
+        if transaction.entry.balance != balance {
+            return Err(format!("the balance of version {version} was {}", transaction.entry.balance));
+        }
+        if let (Told::TooFew { .. }, Asked::Debit(cost)) = (&seen.told, seen.asked)
+            && cost <= balance
+        {
+            return Err("refused although there were enough".to_owned());
+        }
+        if entry.is_some_and(|entry| *entry != transaction.id.to_string()) {
+            return Err(format!("version {version} is entry {}", transaction.id));
+        }
+        let changed = matches!(seen.told, Told::Done { .. }) && seen.asked != Asked::Read;
+        if changed && *since < seen.began {
+            return Err("made before it was asked for".to_owned());
+        }
+        self.held(index, seen)
+    }
+
+    /// The state after entry `index` was the account's at a moment of the call, with all that had fallen due before it.
+    fn held(&self, index: usize, seen: &Seen) -> Result<(), String> {
+        let written = &self.kept.written;
+        let (since, until) = (written[index].at, written.get(index + 1).map(|next| next.at));
+        if since > seen.ended || until.is_some_and(|until| until < seen.began) {
+            return Err(format!("version {} was the account's from {since} to {until:?}", index + 1));
+        }
+        // Every clock is at the call's beginning or beyond. What fell due by then was billed in the state that is told.
+        let history = written[index].history;
+        let states = written[..=index].iter().rev().take_while(|written| written.history == history);
+        let known: HashSet<&str> = states.clone().map(|written| &*written.transaction.entry.description).collect();
+        let opened = states.last().map_or(0, |opening| opening.transaction.id.timestamp().as_millis());
+        let due = calendar::billings(self.world.catalogue, opened, seen.began);
+        match due.iter().find(|due| !known.contains(due.description.as_str())) {
+            Some(missing) => Err(format!("told without what had fallen due: {}", missing.description)),
+            None => Ok(()),
+        }
+    }
+
+    /// The page is the newest entries of one history, as they were at a moment of the call.
+    fn page(&self, seen: &Seen, ids: &[String]) -> Result<(), String> {
+        let written = &self.kept.written;
+        let newest = ids.first().ok_or("an empty page")?;
+        let index = written.iter().position(|written| written.transaction.id.to_string() == *newest);
+        let index = index.ok_or_else(|| format!("{newest} never was"))?;
+        let history = written[index].history;
+        let entries = written[..=index].iter().rev().take_while(|written| written.history == history).take(PAGE);
+        let expected: Vec<String> = entries.map(|written| written.transaction.id.to_string()).collect();
+        if expected != ids {
+            return Err(format!("the page at that moment was {expected:?}"));
+        }
+        self.held(index, seen)
+    }
+}

@@ -1,0 +1,119 @@
+//! The simulated store itself: it does what `commit.lua` does, one commit at a time.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use jeton::{
+    ledger::{Account, Entry, Timestamp, Transaction, UserId},
+    mutation::{Mutation, planted},
+    store::{Commit, Committed, ONCE_LIFETIME, OnceRecord, Revision, Stored},
+};
+
+use crate::trace::Start;
+
+/// What all instances share.
+pub(crate) struct Server {
+    pub(crate) start: Start,
+    users: Mutex<BTreeMap<UserId, Kept>>,
+    instances: AtomicU64,
+}
+
+/// What is kept of one user.
+#[derive(Clone, Default)]
+pub(crate) struct Kept {
+    account: Option<(Revision, String)>,
+    /// All entries ever written, in their order: the one at index n made version n + 1.
+    pub(crate) written: Vec<Written>,
+    /// When each is forgotten, in milliseconds, and what it says.
+    once: BTreeMap<String, (u64, OnceRecord)>,
+    pub(crate) due: Option<Timestamp>,
+}
+
+/// An entry, the history it is in, who wrote it, and when, in milliseconds.
+#[derive(Clone)]
+pub(crate) struct Written {
+    pub(crate) transaction: Transaction,
+    pub(crate) history: u32,
+    pub(crate) mark: Revision,
+    pub(crate) at: u64,
+}
+
+impl Kept {
+    pub(crate) fn account(&self, user: &UserId) -> Option<Stored> {
+        let (revision, document) = self.account.clone()?;
+        Some(Stored { revision, account: Account::from_document(&document, user).unwrap() })
+    }
+
+    pub(crate) fn archives(&self, user: &UserId) -> u32 {
+        self.account(user).map_or(0, |stored| stored.account.archives())
+    }
+
+    fn commit(&mut self, commit: &Commit, at: u64, remembers: bool) -> Committed {
+        let remembered = |key: &str| self.once.get(key).filter(|(forgotten, _)| at < *forgotten);
+        let records: Vec<_> =
+            commit.once.iter().map(|(key, _)| remembered(key.as_str()).map(|(_, record)| record.clone())).collect();
+        if records.iter().any(Option::is_some) {
+            return Committed::Replays(records);
+        }
+        let current = self.account.as_ref().map(|(revision, _)| revision);
+        if current != commit.expected.as_ref() && !planted(Mutation::SkipRevisionCheck) {
+            return Committed::Conflict(self.account(&commit.user));
+        }
+        let before = self.archives(&commit.user);
+        for (index, (id, entry)) in commit.entries.iter().enumerate() {
+            let put_away = commit.archive.is_some_and(|archive| index >= archive.after);
+            let entry: Entry = serde_json::from_str(entry).unwrap();
+            let transaction = Transaction { id: *id, entry };
+            let history = before + u32::from(put_away);
+            self.written.push(Written { transaction, history, mark: commit.revision.clone(), at });
+        }
+        self.account = Some((commit.revision.clone(), commit.document.clone()));
+        if remembers {
+            self.remember(commit, at);
+        }
+        self.due = commit.due.or(self.due);
+        Committed::Done
+    }
+
+    fn remember(&mut self, commit: &Commit, at: u64) {
+        let forgotten = at + ONCE_LIFETIME.as_millis() as u64;
+        let records = commit.once.iter().map(|(key, record)| (key.to_string(), (forgotten, record.clone())));
+        self.once.extend(records);
+    }
+}
+
+impl Server {
+    pub(crate) fn new(start: Start) -> Arc<Self> {
+        Arc::new(Self { start, users: Mutex::default(), instances: AtomicU64::new(1) })
+    }
+
+    /// The number of a further instance.
+    pub(crate) fn next_instance(&self) -> u64 {
+        self.instances.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn users(&self) -> MutexGuard<'_, BTreeMap<UserId, Kept>> {
+        self.users.lock().unwrap()
+    }
+
+    pub(crate) fn kept(&self, user: &UserId) -> Kept {
+        self.users().get(user).cloned().unwrap_or_default()
+    }
+
+    /// `remembers` is false only where a bug makes the writing of the records a step of its own.
+    pub(crate) fn commit(&self, commit: &Commit, remembers: bool) -> Committed {
+        let at = self.start.now_ms();
+        self.users().entry(commit.user.clone()).or_default().commit(commit, at, remembers)
+    }
+
+    /// That step: [`Mutation::RememberAfterAnswering`].
+    pub(crate) fn remember(&self, commit: &Commit) {
+        let at = self.start.now_ms();
+        self.users().entry(commit.user.clone()).or_default().remember(commit, at);
+    }
+}

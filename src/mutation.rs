@@ -1,0 +1,78 @@
+//! Bugs that can be put in on purpose, one at a time, to see that the simulation finds each of them.
+//!
+//! Only a build with the feature `mutations` can hold one, and only the simulation asks for that feature. In every other
+//! build [`planted`] is a constant `false`, and what it guards is not compiled.
+
+#[cfg(feature = "mutations")]
+use std::cell::Cell;
+
+/// A bug. Those of the store are in the simulated one: what they leave out is what `commit.lua` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    /// The store writes a commit whatever the account's revision is.
+    SkipRevisionCheck,
+    /// The store says that a commit is written before it is.
+    AcknowledgeBeforeWriting,
+    /// The store writes the idempotency records only once its answer has arrived, apart from the commit.
+    RememberAfterAnswering,
+    /// A refusal is answered from the cached account.
+    AnswerRefusalFromGuess,
+    /// A lost answer is not looked up: the command is simply decided again.
+    ForgetMark,
+    /// A lost answer is looked up in the current history, though a reset may have put its entry away.
+    LookInCurrentHistory,
+    /// Each command of a group is decided on the account before the group.
+    DecideApart,
+    /// A refusal is not remembered under its key.
+    ForgetRefusals,
+    /// The next billing date is computed from the last one: 31 January, 28 February, 28 March.
+    BillFromPreviousDate,
+    /// Of several missed periods one is billed.
+    BillOnePeriod,
+    /// A debit does not apply what fell due before it.
+    SpendWithoutSettling,
+    /// An entry's id is the clock's, also when the clock is behind the last entry.
+    IdsFollowClock,
+}
+
+impl Mutation {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::SkipRevisionCheck,
+        Self::AcknowledgeBeforeWriting,
+        Self::RememberAfterAnswering,
+        Self::AnswerRefusalFromGuess,
+        Self::ForgetMark,
+        Self::LookInCurrentHistory,
+        Self::DecideApart,
+        Self::ForgetRefusals,
+        Self::BillFromPreviousDate,
+        Self::BillOnePeriod,
+        Self::SpendWithoutSettling,
+        Self::IdsFollowClock,
+    ];
+}
+
+#[cfg(feature = "mutations")]
+thread_local! {
+    static PLANTED: Cell<Option<Mutation>> = const { Cell::new(None) };
+}
+
+/// Puts a bug into what this thread runs, or takes it out again.
+#[cfg(feature = "mutations")]
+pub fn plant(mutation: Option<Mutation>) {
+    PLANTED.set(mutation);
+}
+
+/// Whether this bug is in.
+#[cfg(feature = "mutations")]
+#[must_use]
+pub fn planted(mutation: Mutation) -> bool {
+    PLANTED.get() == Some(mutation)
+}
+
+/// Whether this bug is in: never.
+#[cfg(not(feature = "mutations"))]
+pub(crate) const fn planted(_: Mutation) -> bool {
+    false
+}
