@@ -2,9 +2,11 @@
 //!
 //! A store knows no rule. It keeps, for each user, an account document under a revision, a history of entries, the
 //! histories that resets archived, and the answers to idempotent requests; and for all users together an index of who
-//! is due for billing. The one operation that changes an account is [`Store::commit`]: compare and write, atomic.
+//! is due for billing. The one operation that changes an account is [`Store::commit`]: compare and write, atomic. What the
+//! operator's commands look at besides is in [`inspect`].
 
 pub mod embedded;
+pub mod inspect;
 pub mod keys;
 pub mod redis;
 

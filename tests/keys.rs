@@ -6,7 +6,7 @@ use jeton::{
     ledger::UserId,
     store::{
         History, IdempotencyKey,
-        keys::{DUE_KEYS, Keys},
+        keys::{DUE_KEYS, Keys, Owned},
     },
 };
 
@@ -42,6 +42,31 @@ fn every_key_is_as_written_here() {
     assert_eq!(keys.history(&user, History::Archived(7)), "jeton:{user-id}:archive:7");
     assert_eq!(keys.once(&user, &IdempotencyKey::new("k1").unwrap()), "jeton:{user-id}:once:k1");
     assert_eq!(keys.due(9), "jeton:due:09");
+}
+
+#[test]
+fn a_key_tells_whose_it_is() {
+    for prefix in ["jeton", "shop:preview", ""] {
+        let keys = Keys::new(prefix);
+        for id in ["user-id", ALL_CHARACTERS, "account", "history"] {
+            let user = user(id);
+            let owned = |key: &str| keys.owner(key);
+            assert_eq!(owned(&keys.account(&user)), Some(Owned::Account(user.clone())));
+            for history in [History::Current, History::Archived(0), History::Archived(4_294_967_295)] {
+                assert_eq!(owned(&keys.history(&user, history)), Some(Owned::History(user.clone(), history)));
+            }
+            assert_eq!(owned(&keys.once(&user, &IdempotencyKey::new("a}:account").unwrap())), None);
+            assert_eq!(owned(&keys.due_of(&user)), None);
+        }
+    }
+    let keys = Keys::new("jeton");
+    for key in
+        ["", "jeton", "jeton:{u}", "jeton:{u}:", "jeton:{}:account", "jeton:{u}:archive:", "jeton:{u}:archive:00"]
+    {
+        assert_eq!(keys.owner(key), None, "{key}");
+    }
+    assert_eq!(keys.accounts_and_histories(), "jeton:{*}:[ah]*");
+    assert_eq!(Keys::new("a*b?c[d]e\\f").accounts_and_histories(), "a\\*b\\?c\\[d\\]e\\\\f:{*}:[ah]*");
 }
 
 #[test]

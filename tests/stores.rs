@@ -3,6 +3,7 @@
 
 mod damage;
 mod embedded;
+mod inspect;
 mod pages;
 mod redis;
 
@@ -10,7 +11,10 @@ use std::collections::BTreeMap;
 
 use jeton::{
     ledger::{Amount, Command, Source, Timestamp, Transaction, TransactionId, UserId},
-    store::{Committed, EntryRange, History, OnceRecord, Order, Store, embedded::EmbeddedStore, redis::RedisStore},
+    store::{
+        Committed, EntryRange, History, OnceRecord, Order, Store, embedded::EmbeddedStore, inspect::Inspect,
+        redis::RedisStore,
+    },
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -22,7 +26,7 @@ use crate::support::{
 
 /// A store and where it keeps its data.
 struct Kept {
-    store: Box<dyn Store>,
+    store: Box<dyn Inspect>,
     redis: Option<Redis>,
     _folder: Option<TempDir>,
 }
@@ -40,6 +44,11 @@ impl Kept {
     }
 
     fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    /// The same, for who looks closer.
+    fn inspect(&self) -> &dyn Inspect {
         self.store.as_ref()
     }
 }

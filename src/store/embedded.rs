@@ -3,6 +3,7 @@
 //! It is a [redb](https://docs.rs/redb) database. One thread writes; commits that wait for it together share one
 //! transaction, which is on disk before any of them is answered.
 
+mod inspect;
 mod tables;
 
 use std::{
@@ -21,6 +22,9 @@ use tokio::{sync::oneshot, task};
 use self::tables::{ACCOUNTS, DUE, ENTRIES, EntryKey, EntryValue, Writing, history_number};
 use super::{Answer, Commit, Committed, EntryRange, History, OnceRecord, Order, Revision, Store, StoreError, Stored};
 use crate::ledger::{Timestamp, Transaction, TransactionId, UserId};
+
+/// The name of the file in the store's folder.
+const FILE: &str = "jeton.redb";
 
 /// How many commits share one transaction at most.
 const COMMITS_TOGETHER_MAX: usize = 256;
@@ -82,13 +86,19 @@ enum Done {
 }
 
 impl EmbeddedStore {
+    /// Whether there is a store in `folder`.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+    }
+
     /// Opens the store in `folder`, which is made if there is none.
     ///
     /// # Errors
     /// [`OpenError`] when the folder or the file cannot be used.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
         fs::create_dir_all(folder).map_err(|error| OpenError::Folder(folder.to_owned(), error))?;
-        let path = folder.join("jeton.redb");
+        let path = folder.join(FILE);
         let database = Database::create(&path).map_err(|error| {
             if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
                 OpenError::InUse(path.clone())

@@ -8,6 +8,15 @@ use crate::{
 /// How many keys the index of due users is spread over.
 pub const DUE_KEYS: u8 = 16;
 
+/// Whose key it is, and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owned {
+    /// The account of this user.
+    Account(UserId),
+    /// A history of this user.
+    History(UserId, History),
+}
+
 /// The keys under one prefix.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -34,6 +43,34 @@ impl Keys {
             History::Current => format!("{}:{{{user}}}:history", self.prefix),
             History::Archived(number) => format!("{}:{{{user}}}:archive:{number}", self.prefix),
         }
+    }
+
+    /// A pattern, as `SCAN` takes it, that matches the accounts and the histories, and few others.
+    #[must_use]
+    pub fn accounts_and_histories(&self) -> String {
+        let mut pattern = String::new();
+        for letter in self.prefix.chars() {
+            if "*?[]\\".contains(letter) {
+                pattern.push('\\');
+            }
+            pattern.push(letter);
+        }
+        // `account`, `archive:`, `history`; above all not `once:`, of which there are many.
+        pattern + ":{*}:[ah]*"
+    }
+
+    /// Whose account or history `key` is; `None` for every other key.
+    #[must_use]
+    pub fn owner(&self, key: &str) -> Option<Owned> {
+        let (user, kind) = key.strip_prefix(&self.prefix)?.strip_prefix(":{")?.split_once("}:")?;
+        let user = UserId::new(user)?;
+        let history = match kind {
+            "account" => return Some(Owned::Account(user)),
+            "history" => History::Current,
+            _ => History::Archived(kind.strip_prefix("archive:")?.parse().ok()?),
+        };
+        // A number has one way to be written.
+        (self.history(&user, history) == key).then_some(Owned::History(user, history))
     }
 
     /// String: the answer to an idempotent request.

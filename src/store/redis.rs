@@ -3,6 +3,7 @@
 
 mod connection;
 mod failure;
+mod inspect;
 
 use std::{
     fmt,
@@ -56,6 +57,10 @@ impl RedisStore {
         loop {
             let failed = match self.connection.send(command).await {
                 Ok(value) => return self.parse(value),
+                // What is of another type under one of our keys was not written by Jeton.
+                Err(StoreError::Refused(cause)) if cause.contains("WRONGTYPE") => {
+                    return Err(StoreError::Damaged(cause));
+                }
                 Err(error) => error,
             };
             attempt = attempt.saturating_add(1);

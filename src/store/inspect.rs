@@ -1,0 +1,61 @@
+//! What the operator's commands look at beyond what a call needs: all users, histories as they are stored, notes.
+
+use std::ops::Range;
+
+use super::{Answer, History, Store};
+use crate::ledger::{Timestamp, TransactionId, UserId};
+
+/// A store that can be looked through. Every answer is bounded, so that no look takes memory that grows with the data.
+pub trait Inspect: Store {
+    /// Some users, about `limit`, from `cursor` on. A walk that follows the cursors to their end meets everybody who had
+    /// an account when it began, and everybody who has a history but no account. Somebody may come twice.
+    fn users(&self, cursor: Option<UserCursor>, limit: usize) -> Answer<'_, UserPage>;
+
+    /// The entries of a history as they are stored, oldest first: at most `count`, from those after the id `after` on.
+    fn stored_entries<'a>(
+        &'a self,
+        user: &'a UserId,
+        history: History,
+        after: Option<&'a str>,
+        count: usize,
+    ) -> Answer<'a, Vec<StoredEntry>>;
+
+    /// Those of `numbers` under which a history of `user` is archived.
+    fn archives<'a>(&'a self, user: &'a UserId, numbers: Range<u32>) -> Answer<'a, Vec<u32>>;
+
+    /// The billing time that is noted for `user`, if one is.
+    fn noted<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Timestamp>>;
+
+    /// For how many users a billing time is noted.
+    fn notes(&self) -> Answer<'_, u64>;
+}
+
+/// Where a walk through the users goes on: known to the store that gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserCursor(pub(super) String);
+
+/// A part of a walk through the users.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserPage {
+    /// Who was met; perhaps nobody.
+    pub users: Vec<UserId>,
+    /// Where it goes on; `None` at its end.
+    pub next: Option<UserCursor>,
+}
+
+/// An entry that nobody has read yet: it may be damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Its id as the store has it.
+    pub id: String,
+    /// What should be its JSON; empty where there is none.
+    pub document: Vec<u8>,
+}
+
+impl StoredEntry {
+    /// The id, if it is one that Jeton gives.
+    #[must_use]
+    pub fn transaction_id(&self) -> Option<TransactionId> {
+        self.id.parse().ok()
+    }
+}

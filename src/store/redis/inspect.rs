@@ -1,0 +1,94 @@
+use std::ops::Range;
+
+use futures_util::future::try_join_all;
+use redis::cmd;
+
+use super::RedisStore;
+use crate::{
+    ledger::{Timestamp, UserId},
+    store::{
+        Answer, History, StoreError,
+        inspect::{Inspect, StoredEntry, UserCursor, UserPage},
+        keys::{DUE_KEYS, Owned},
+    },
+};
+
+/// The names and values of a stream's entry, which may be any bytes.
+type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+
+impl Inspect for RedisStore {
+    fn users(&self, cursor: Option<UserCursor>, limit: usize) -> Answer<'_, UserPage> {
+        Box::pin(async move {
+            let cursor = cursor.map_or_else(|| "0".to_owned(), |UserCursor(cursor)| cursor);
+            let pattern = self.keys.accounts_and_histories();
+            let command = cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(limit).to_owned();
+            let (next, keys): (String, Vec<Vec<u8>>) = self.read(&command).await?;
+            let owned = keys.iter().filter_map(|key| self.keys.owner(str::from_utf8(key).ok()?));
+            // Each account has one key. Where it is missing its histories speak for the user, the first that is there.
+            let met = owned.map(|owned| async {
+                let (user, history) = match owned {
+                    Owned::Account(user) => return Ok(Some(user)),
+                    Owned::History(user, history) => (user, history),
+                };
+                let mut command = cmd("EXISTS").arg(self.keys.account(&user)).to_owned();
+                if let History::Archived(number) = history {
+                    command.arg(self.keys.history(&user, History::Current));
+                    if let Some(before) = number.checked_sub(1) {
+                        command.arg(self.keys.history(&user, History::Archived(before)));
+                    }
+                }
+                Ok::<_, StoreError>((self.read::<u8>(&command).await? == 0).then_some(user))
+            });
+            let users = try_join_all(met).await?.into_iter().flatten().collect();
+            Ok(UserPage { users, next: (next != "0").then_some(UserCursor(next)) })
+        })
+    }
+
+    fn stored_entries<'a>(
+        &'a self,
+        user: &'a UserId,
+        history: History,
+        after: Option<&'a str>,
+        count: usize,
+    ) -> Answer<'a, Vec<StoredEntry>> {
+        Box::pin(async move {
+            let first = after.map_or_else(|| "-".to_owned(), |id| format!("({id}"));
+            let history = self.keys.history(user, history);
+            let command = cmd("XRANGE").arg(history).arg(first).arg("+").arg("COUNT").arg(count).to_owned();
+            let found: Vec<(String, Fields)> = self.read(&command).await?;
+            let stored = found.into_iter().map(|(id, fields)| {
+                let document = fields.into_iter().find(|(name, _)| name == b"tx").map(|(_, document)| document);
+                StoredEntry { id, document: document.unwrap_or_default() }
+            });
+            Ok(stored.collect())
+        })
+    }
+
+    fn archives<'a>(&'a self, user: &'a UserId, numbers: Range<u32>) -> Answer<'a, Vec<u32>> {
+        Box::pin(async move {
+            let archived = numbers.map(|number| async move {
+                let command = cmd("EXISTS").arg(self.keys.history(user, History::Archived(number))).to_owned();
+                Ok::<_, StoreError>(self.read::<bool>(&command).await?.then_some(number))
+            });
+            Ok(try_join_all(archived).await?.into_iter().flatten().collect())
+        })
+    }
+
+    fn noted<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Timestamp>> {
+        Box::pin(async move {
+            let command = cmd("ZSCORE").arg(self.keys.due_of(user)).arg(user.as_str()).to_owned();
+            let Some(noted) = self.read::<Option<String>>(&command).await? else { return Ok(None) };
+            let at = noted.parse().ok().and_then(Timestamp::from_millis);
+            at.map(Some).ok_or_else(|| StoreError::Damaged(format!("the noted billing time {noted} is not an instant")))
+        })
+    }
+
+    fn notes(&self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let count =
+                |number| async move { self.read::<u64>(&cmd("ZCARD").arg(self.keys.due(number)).to_owned()).await };
+            let counts = try_join_all((0..DUE_KEYS).map(count)).await?;
+            Ok(counts.into_iter().fold(0, u64::saturating_add))
+        })
+    }
+}
