@@ -2,12 +2,14 @@
 //!
 //! No input or output, no clock, no randomness. Every rule of the business lives here and nowhere else; the numbers it
 //! uses come from the [catalogue](crate::plans). Read it in this order: [`Command`] is what can be asked, [`decide`]
-//! what comes of it, [`Account`] the state, [`BillingCycle`] the calendar.
+//! what comes of it, [`Account`] the state, [`BillingCycle`] the calendar. [`Recount`] makes the state once more, from a
+//! history.
 
 mod account;
 mod amount;
 mod billing;
 mod decide;
+mod recount;
 mod stats;
 mod timestamp;
 mod transaction;
@@ -17,6 +19,7 @@ pub use account::{Account, DamagedAccount, Grant};
 pub use amount::{AMOUNT_MAX, Amount, AmountOutOfRange};
 pub use billing::{BillingCycle, BillingDay};
 pub use decide::{Billed, Command, Decided, Outcome, Refusal, Refused, Terms, decide};
+pub use recount::Recount;
 pub use stats::Stats;
 pub use timestamp::{Timestamp, TimestampOutOfRange};
 pub use transaction::{ContentType, Entry, InvalidTransactionId, Source, Transaction, TransactionId, TransactionType};

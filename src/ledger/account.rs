@@ -140,6 +140,30 @@ impl Account {
         &self.billing
     }
 
+    /// How many entries were ever written, in all its histories.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// When it was opened, or reset.
+    #[must_use]
+    pub const fn opened_at(&self) -> Timestamp {
+        self.opened_at
+    }
+
+    /// What was spent since then, in tokens.
+    #[must_use]
+    pub const fn tokens_used(&self) -> u64 {
+        self.tokens_used
+    }
+
+    /// How many generations there were since then, by content type.
+    #[must_use]
+    pub const fn generations(&self) -> &BTreeMap<ContentType, u64> {
+        &self.generations
+    }
+
     /// The greatest transaction id it gave.
     #[must_use]
     pub const fn last_entry(&self) -> TransactionId {

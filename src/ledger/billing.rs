@@ -80,6 +80,12 @@ impl BillingCycle {
         self.date(i64::from(self.periods_billed))
     }
 
+    /// How many periods were billed.
+    #[must_use]
+    pub const fn periods_billed(&self) -> u32 {
+        self.periods_billed
+    }
+
     /// Whether this is a cycle that [`Self::starting_after`] and time can have made: it begins with a month, and its
     /// next billing lies within the calendar of RFC 3339.
     pub(super) fn is_sound(&self) -> bool {

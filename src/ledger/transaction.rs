@@ -41,6 +41,15 @@ pub enum TransactionType {
     Debit,
 }
 
+impl fmt::Display for TransactionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Credit => "CREDIT",
+            Self::Debit => "DEBIT",
+        })
+    }
+}
+
 /// Where credited tokens come from. The order is the order in which debits take them: what is given comes before what
 /// was paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
