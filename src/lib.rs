@@ -10,6 +10,7 @@
 //! - [`committer`]: brings commands to the store in as few commits as possible, each exactly once.
 //! - [`stats_service`]: the façade: what a caller can do with accounts. [`history`] pages through entries, [`sweep`]
 //!   bills those who don't come.
+//! - [`verify`]: proves every account against its history, for the operator.
 //! - [`http`]: requests to commands, outcomes to responses, on the platform and in the local server.
 //! - [`config`]: every setting, read once; [`credentials`]: who holds a key. [`stage`] decides between development and
 //!   production, [`locale`] between languages; [`system`] is the clock and chance, [`log`] the lines for the operator,
@@ -30,4 +31,5 @@ pub mod stats_service;
 pub mod store;
 pub mod sweep;
 pub mod system;
+pub mod verify;
 pub mod weighted;

@@ -36,3 +36,4 @@ mod restarts;
 mod settings;
 mod stores;
 mod tidy;
+mod verify;

@@ -7,4 +7,5 @@ pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod server;
 pub(crate) mod service;
+pub(crate) mod verify;
 pub(crate) mod world;

@@ -80,6 +80,13 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// The most memory that it has taken so far, in KiB; `None` once it has ended.
+    pub(crate) fn memory_peak_kib(&mut self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(peak.trim().trim_end_matches(" kB").parse().unwrap())
+    }
+
     /// Waits for its end: whether it said that it succeeded.
     pub(crate) fn wait(&mut self) -> bool {
         let begun = Instant::now();

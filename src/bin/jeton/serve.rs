@@ -1,35 +1,29 @@
 //! The local server: all of Jeton on this machine, with nothing else installed.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
-use clap::Parser;
+use clap::Args;
 use jeton::{
     config::Config,
     http::{App, LocalServer},
     log,
-    store::{Store, embedded::EmbeddedStore, redis::RedisStore},
 };
 
-/// Serves Jeton, a token ledger for AI products, on this machine.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Arguments {
+use crate::{Opened, Place};
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
     /// The port to listen on; 0 takes a free one.
     #[arg(long, default_value_t = 3000)]
     port: u16,
 
-    /// The folder to keep the data in, by the embedded store.
-    #[arg(long, value_name = "DIR", conflicts_with = "redis")]
-    data: Option<PathBuf>,
-
-    /// The Redis to keep the data in, instead of the embedded store; `REDIS_URL` does the same.
-    #[arg(long, value_name = "URL")]
-    redis: Option<String>,
+    #[command(flatten)]
+    place: Place,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+/// Serves until it is told to end.
+pub(crate) async fn run(arguments: ServeArguments) -> ExitCode {
+    match serve(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("jeton: {error}");
@@ -38,19 +32,10 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), String> {
-    let Arguments { port, data, redis } = arguments;
+async fn serve(arguments: ServeArguments) -> Result<(), String> {
+    let ServeArguments { port, place } = arguments;
     let config = Config::from_environment(true).map_err(|error| error.to_string())?;
-    let url = redis.or_else(|| config.redis_url.clone().filter(|_| data.is_none()));
-    let (store, place): (Arc<dyn Store>, String) = if let Some(url) = url {
-        let store = RedisStore::new(&url, &config.prefix).map_err(|error| error.to_string())?;
-        let place = store.to_string();
-        (Arc::new(store), place)
-    } else {
-        let folder = data.unwrap_or_else(|| PathBuf::from(".jeton"));
-        let store = EmbeddedStore::open(&folder).map_err(|error| error.to_string())?;
-        (Arc::new(store), folder.display().to_string())
-    };
+    let Opened { store, place } = place.open(&config, true)?;
     let server = LocalServer::bind(port, App::new(Ok(config), Ok(store)))
         .await
         .map_err(|error| format!("cannot listen on port {port} ({error}): choose another with --port"))?;

@@ -1,0 +1,83 @@
+//! Jeton on this machine: the local server, and the operator's commands.
+
+mod serve;
+mod verify;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::{Args, Parser, Subcommand};
+use jeton::{
+    config::Config,
+    store::{embedded::EmbeddedStore, inspect::Inspect, redis::RedisStore},
+};
+
+use self::{serve::ServeArguments, verify::VerifyArguments};
+
+/// Serves Jeton, a token ledger for AI products, on this machine; or, with a command, looks after its data.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    serve: ServeArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Verify(VerifyArguments),
+}
+
+/// Where the data is.
+#[derive(Debug, Args)]
+struct Place {
+    /// The folder of the embedded store.
+    #[arg(long, value_name = "DIR", conflicts_with = "redis")]
+    data: Option<PathBuf>,
+
+    /// The Redis to use instead of the embedded store; `REDIS_URL` does the same.
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+}
+
+/// A store that is open, and where it is.
+struct Opened {
+    store: Arc<dyn Inspect>,
+    place: String,
+}
+
+impl Place {
+    /// Opens the store. An embedded one is made if there is none, where `make` says so.
+    fn open(self, config: &Config, make: bool) -> Result<Opened, String> {
+        let Self { data, redis } = self;
+        let url = redis.or_else(|| config.redis_url.clone().filter(|_| data.is_none()));
+        if let Some(url) = url {
+            let store = RedisStore::new(&url, &config.prefix).map_err(|error| error.to_string())?;
+            let place = store.to_string();
+            return Ok(Opened { store: Arc::new(store), place });
+        }
+        let folder = data.unwrap_or_else(|| Path::new(".jeton").to_owned());
+        let place = folder.display().to_string();
+        if !make && !EmbeddedStore::is_in(&folder) {
+            return Err(format!(
+                "there is no data in {place}: name its folder with --data, or its Redis with --redis or REDIS_URL"
+            ));
+        }
+        let store = EmbeddedStore::open(&folder).map_err(|error| error.to_string())?;
+        Ok(Opened { store: Arc::new(store), place })
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Arguments { command, serve } = Arguments::parse();
+    match command {
+        None => serve::run(serve).await,
+        Some(Command::Verify(arguments)) => verify::run(arguments).await,
+    }
+}

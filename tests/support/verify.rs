@@ -1,0 +1,60 @@
+//! `jeton verify`, as an operator runs it.
+
+use std::{path::Path, process::Command};
+
+use super::{redis::Redis, server::Settings};
+
+/// What a run said.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    /// The exit code.
+    pub(crate) code: i32,
+    /// The lines of the standard output: the differences, then the summary.
+    pub(crate) lines: Vec<String>,
+    /// The standard error.
+    pub(crate) errors: String,
+}
+
+impl Verified {
+    /// The differences of `user`, without the name.
+    pub(crate) fn of(&self, user: &str) -> Vec<&str> {
+        let own =
+            |line: &'_ String| line.starts_with(&format!("user {user}:")) || line.starts_with(&format!("user {user},"));
+        self.lines
+            .iter()
+            .filter(|line| own(line))
+            .map(|line| line["user ".len() + user.len()..].trim_start_matches([':', ',', ' ']))
+            .collect()
+    }
+
+    /// A figure of the summary.
+    pub(crate) fn figure(&self, name: &str) -> u64 {
+        let summary = self.lines.last().unwrap_or_else(|| panic!("no summary: {self:?}"));
+        let rest = summary.split(&format!("{name} ")).nth(1).unwrap_or_else(|| panic!("no {name}: {self:?}"));
+        rest.split(',').next().unwrap().parse().unwrap()
+    }
+}
+
+/// Runs it in `folder` with these arguments and settings, and nothing else.
+pub(crate) fn verify(folder: &Path, arguments: &[&str], settings: Settings<'_>) -> Verified {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+    command.current_dir(folder).env_clear().envs(settings.iter().copied()).arg("verify").args(arguments);
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Verified {
+        code: output.status.code().expect("it ends by itself"),
+        lines: text(output.stdout).lines().map(str::to_owned).collect(),
+        errors: text(output.stderr),
+    }
+}
+
+/// Runs it over `redis` with these arguments.
+pub(crate) fn verify_redis(redis: &Redis, arguments: &[&str]) -> Verified {
+    verify(Path::new("/"), arguments, &[("REDIS_URL", &redis.url())])
+}
+
+/// Every account in `redis` is what its history says, and there are so many.
+pub(crate) fn assert_sound(redis: &Redis, accounts: u64) {
+    let verified = verify_redis(redis, &[]);
+    assert_eq!((verified.code, verified.figure("accounts")), (0, accounts), "{verified:#?}");
+}

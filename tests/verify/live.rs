@@ -1,0 +1,57 @@
+//! A system at work: accounts change while they are read, and nothing is told that is not so.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+
+use crate::support::{
+    redis::Redis,
+    server::Deployment,
+    verify::{assert_sound, verify_redis},
+};
+
+/// How often the accounts are verified while they change.
+const RUNS: usize = 12;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_account_is_never_told_to_be_wrong() {
+    let redis = Redis::start();
+    // Production: a reset of the test user brings its demo history, whose ids lie in the past.
+    let deployment = Deployment::start(&redis, &[("JETON_API_KEYS", "test:admin:secret")]);
+    let client = deployment.client().with_key("secret");
+    let done = Arc::new(AtomicBool::new(false));
+    let enough = Arc::clone(&done);
+    let calls = stream::iter(0_u64..).take_while(move |_| std::future::ready(!enough.load(Ordering::Relaxed)));
+    let calls = calls.map(move |number| {
+        let client = client.clone();
+        async move {
+            let user = ["hot", "test-user-id", "reset"][number as usize % 3];
+            let answer = match number % 20 {
+                0 => {
+                    client.post("reset", json!({"userId": (["test-user-id", "reset"][number as usize / 20 % 2])})).await
+                }
+                1 => client.post("tokens", json!({"userId": user, "amount": 1_000})).await,
+                2 => client.post("tokens", json!({"userId": format!("new-{number}"), "amount": 1})).await,
+                _ => client.post("generations", json!({"userId": user, "tokenCost": number % 5 + 1})).await,
+            };
+            assert!([200, 402].contains(&answer.status), "{answer:?}");
+        }
+    });
+    let calls = tokio::spawn(calls.buffer_unordered(32).count());
+    let mut entries = Vec::new();
+    for _ in 0..RUNS {
+        let verified = tokio::task::block_in_place(|| verify_redis(&redis, &[]));
+        assert_eq!((verified.code, verified.figure("differences")), (0, 0), "{verified:#?}");
+        entries.push(verified.figure("entries"));
+    }
+    done.store(true, Ordering::Relaxed);
+    let calls = calls.await.unwrap();
+    assert!(entries.is_sorted() && entries[0] < entries[RUNS - 1], "nothing happened meanwhile: {entries:?}");
+    let accounts: Vec<String> = redis.command(&["KEYS", "jeton:{*}:account"]);
+    assert!(accounts.len() > 3, "{calls} calls opened {accounts:?}");
+    assert_sound(&redis, accounts.len() as u64);
+}
