@@ -9,6 +9,7 @@ use crate::support::{
     client::{Client, sum},
     redis::Redis,
     server::{Backend, Deployment, Instance},
+    verify::assert_sound,
 };
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
@@ -94,6 +95,7 @@ async fn twenty_thousand_debits_from_four_processes_all_count_once() {
         assert_eq!(i128::from(client.stats(&user).await["tokenBalance"].as_u64().unwrap()), sum(&history));
         assert_running_balances(&history);
     }
+    assert_sound(&redis, USERS as u64);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,4 +178,5 @@ async fn resets_during_debits_lose_no_entry() {
     written.sort_unstable();
     assert_eq!(written, acknowledged, "each acknowledged debit is in one history, and only there");
     assert_eq!(i128::from(client.stats("u").await["tokenBalance"].as_u64().unwrap()), sum(&client.history("u").await));
+    assert_sound(&redis, 1);
 }
