@@ -73,10 +73,12 @@ impl Check<'_> {
     /// There is no account: then there should be no history either.
     async fn nobody(&self) -> Result<bool, StoreError> {
         let store = &self.run.store;
-        let history = !store.stored_entries(self.user, History::Current, None, 1).await?.is_empty();
+        let entries = readable(store.stored_entries(self.user, History::Current, None, 1).await)?;
+        // One that cannot be read is there too.
+        let history = entries.map_or(true, |entries| !entries.is_empty());
         let archive = !store.archives(self.user, 0..SURPLUS_PAGE).await?.is_empty();
         // Between the two looks the account may have been opened.
-        let found = (history || archive) && matches!(store.load(self.user).await, Ok(None));
+        let found = (history || archive) && matches!(readable(store.load(self.user).await)?, Ok(None));
         if found {
             self.differs(Difference::NoAccount).await;
             self.count_note().await?;

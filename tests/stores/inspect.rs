@@ -73,7 +73,9 @@ async fn a_walk_in_redis_meets_lost_accounts_and_passes_over_what_is_not_jetons(
         let store = RedisStore::new(&redis.url(), prefix).unwrap();
         let key = |id: &str, kind: &str| format!("{prefix}:{{{id}}}:{kind}");
         for id in ["u", "no-account", "no-history", "archives"] {
-            World::new(&store, id).apply(&[Command::Touch, Command::Reset], START).await;
+            let mut world = World::new(&store, id);
+            world.apply(&[Command::Touch, Command::Reset], START).await;
+            world.apply(&[Command::Reset], START + 1).await;
         }
         redis.command::<u64>(&["DEL", &key("no-account", "account")]);
         redis.command::<u64>(&["DEL", &key("no-history", "history")]);

@@ -29,8 +29,10 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// How many differences may wait to be written.
 const FINDINGS_WAITING_MAX: usize = 1_000;
 
-/// Recounts every account from its history and names every difference, one line each. Exits with 0 if there is none, with
-/// 1 if there is one, and with 2 if it could not look at everything.
+/// Proves every account against its history.
+///
+/// Counts every account again from its first entry and names every difference, one line each. Exits with 0 if there is
+/// none, with 1 if there is one, and with 2 if it could not look at everything.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
     /// Looks at this user alone.

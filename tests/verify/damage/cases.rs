@@ -277,6 +277,14 @@ pub(super) fn histories() -> Vec<Case> {
         ),
         ("the account deleted", |it| it.command("DEL", "account", &[]), told(&["there is a history, but no account"])),
         (
+            "the account deleted, and a history of another type",
+            |it| {
+                it.command::<()>("DEL", "account", &[]);
+                it.command::<()>("SET", "history", &["text"]);
+            },
+            told(&["there is a history, but no account"]),
+        ),
+        (
             "all but an archive deleted",
             |it| {
                 for kind in ["account", "history", "archive:0"] {
