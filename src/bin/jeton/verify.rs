@@ -72,7 +72,7 @@ async fn verify(arguments: VerifyArguments) -> Result<Tally, String> {
     let (sender, mut findings) = mpsc::channel(FINDINGS_WAITING_MAX);
     let begun = Instant::now();
     let run = Arc::new(Verification::new(store, catalogue, System.now(), repair, sender));
-    let mut looking = tokio::spawn(look(Arc::clone(&run), user.clone()));
+    let mut looking = tokio::spawn(look(Arc::clone(&run), user));
     let mut ticks = interval(PROGRESS_EVERY);
     ticks.reset();
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
