@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     client::{Client, sum},
+    load::assert_running_balances,
     redis::Redis,
     server::{Backend, Deployment, Instance},
     verify::assert_sound,
@@ -112,15 +113,6 @@ async fn two_thousand_debits_in_the_local_server_all_count_once() {
         let history = client.history(&format!("u{user}")).await;
         assert_eq!((history.len(), sum(&history)), (201, 4800));
         assert_running_balances(&history);
-    }
-}
-
-/// Each entry's balance is the one before it, plus or minus its amount. `history` is newest first.
-fn assert_running_balances(history: &[Value]) {
-    let mut balance = 0_i128;
-    for entry in history.iter().rev() {
-        balance += sum(std::slice::from_ref(entry));
-        assert_eq!(entry["balance"].as_u64().map(i128::from), Some(balance), "{entry}");
     }
 }
 

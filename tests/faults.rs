@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
-    client::{Answer, Client},
-    process::{PATIENCE, free_port},
+    client::Client,
+    process::free_port,
     proxy::{Fault, Proxy},
     redis::Redis,
     server::{Deployment, FUNCTIONS, Instance, write_settings},
@@ -28,28 +28,9 @@ async fn assert_unavailable(client: &Client) {
             _ => client.get(&format!("{function}?userId=u")).await,
         };
         assert!(begun.elapsed() < TOO_LATE, "{function} took {:?}", begun.elapsed());
-        assert_store_unavailable(&answer);
+        answer.assert_store_unavailable();
     });
     join_all(calls).await;
-}
-
-fn assert_store_unavailable(answer: &Answer) {
-    assert_eq!((answer.status, answer.code().as_str()), (503, "store_unavailable"), "{answer:?}");
-    assert_eq!(answer.header("retry-after"), Some("1"));
-    let inside = ["redis", "127.0.0.1", "localhost", "hunter2", "connect", "refused", "/"];
-    let told = answer.body.to_lowercase();
-    for word in inside {
-        assert!(!told.contains(word), "the answer tells of {word}: {answer:?}");
-    }
-}
-
-/// The one line that `instance` logged for this answer.
-fn line_of(instance: &Instance, answer: &Answer) -> Value {
-    let id = answer.header("x-request-id").unwrap();
-    instance.process.wait_for_line(|line| line.contains(id));
-    let lines: Vec<String> = instance.process.lines().into_iter().filter(|line| line.contains(id)).collect();
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    serde_json::from_str(&lines[0]).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,8 +45,8 @@ async fn a_stopped_redis_is_a_503_and_a_started_one_works_without_a_restart() {
     let begun = Instant::now();
     let answer = client.get("stats?userId=u").await;
     assert!(begun.elapsed() < TOO_LATE, "{:?}", begun.elapsed());
-    assert_store_unavailable(&answer);
-    let line = line_of(&instance, &answer);
+    answer.assert_store_unavailable();
+    let line = instance.line_of(&answer);
     assert_eq!(
         (&line["level"], &line["code"], &line["status"]),
         (&json!("error"), &json!("store_unavailable"), &json!(503))
@@ -108,33 +89,6 @@ async fn a_silent_redis_is_a_503_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_redis_that_takes_over_is_found_without_a_restart() {
-    // A replica keeps a file.
-    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let [old, new] = folders.each_ref().map(|folder| Redis::start_with(&["--dir", folder.path().to_str().unwrap()]));
-    let proxy = Proxy::start(old.port()).await;
-    let instance = Instance::start("generations", &[("REDIS_URL", &proxy.url()), DEVELOPMENT]);
-    let client = Client::new([("generations", instance.base())].into());
-    client.post("generations", json!({"userId": "u"})).await.ok();
-
-    // The old one lives on as a replica: its lines stay open, and it answers, but takes no writes.
-    let (local, port) = ("127.0.0.1", |redis: &Redis| redis.port().to_string());
-    new.command::<()>(&["REPLICAOF", local, &port(&old)]);
-    let begun = Instant::now();
-    while new.command::<u64>(&["EXISTS", "jeton:{u}:account"]) == 0 {
-        assert!(begun.elapsed() < PATIENCE, "the new one does not follow");
-        tokio::task::yield_now().await;
-    }
-    new.command::<()>(&["REPLICAOF", "NO", "ONE"]);
-    old.command::<()>(&["REPLICAOF", local, &port(&new)]);
-    proxy.lead_to(new.port());
-
-    let answer = client.post("generations", json!({"userId": "u"})).await;
-    assert_eq!(answer.ok()["stats"]["tokenBalance"], 4994);
-    assert_eq!(new.command::<u64>(&["XLEN", "jeton:{u}:history"]), 3);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn each_wrong_setting_has_its_own_clear_line() {
     let redis = Redis::start_with(&["--requirepass", "hunter2"]);
     let port = redis.port();
@@ -163,8 +117,8 @@ async fn each_wrong_setting_has_its_own_clear_line() {
         let begun = Instant::now();
         let answer = client.get("stats?userId=u").await;
         assert!(begun.elapsed() < TOO_LATE, "{url:?} took {:?}", begun.elapsed());
-        assert_store_unavailable(&answer);
-        let line = line_of(&instance, &answer);
+        answer.assert_store_unavailable();
+        let line = instance.line_of(&answer);
         for words in says {
             assert!(line["message"].as_str().unwrap().contains(words), "{url:?}: {line}");
         }
@@ -180,7 +134,7 @@ async fn a_wrong_password_that_is_put_right_needs_no_restart() {
     let url = format!("redis://:new@127.0.0.1:{}", redis.port());
     let instance = Instance::start("stats", &[("REDIS_URL", &url), DEVELOPMENT]);
     let client = Client::new([("stats", instance.base())].into());
-    assert_store_unavailable(&client.get("stats?userId=u").await);
+    client.get("stats?userId=u").await.assert_store_unavailable();
     let mut connection = redis::Client::open(format!("redis://:old@127.0.0.1:{}", redis.port())).unwrap();
     let _: () = redis::cmd("CONFIG").arg(&["SET", "requirepass", "new"]).query(&mut connection).unwrap();
     assert_eq!(client.get("stats?userId=u").await.ok()["tokenBalance"], 5000);
@@ -195,7 +149,7 @@ async fn a_redis_without_a_connection_left_is_a_503_until_one_is_free() {
     let instance = Instance::start("stats", &[("REDIS_URL", &url), DEVELOPMENT]);
     let client = Client::new([("stats", instance.base())].into());
     let answer = client.get("stats?userId=u").await;
-    assert_store_unavailable(&answer);
+    answer.assert_store_unavailable();
 
     // One that becomes free while a request tries again is taken.
     let waiting = tokio::spawn(async move { client.get("stats?userId=u").await });
@@ -219,7 +173,7 @@ async fn other_wrong_settings_are_named_in_the_log_and_never_stop_the_function()
         let client = Client::new([("stats", instance.base())].into());
         let answer = client.get("stats?userId=u").await;
         assert_eq!((answer.status, answer.code().as_str()), (500, "internal"), "{name}");
-        let line = line_of(&instance, &answer);
+        let line = instance.line_of(&answer);
         let message = line["message"].as_str().unwrap();
         assert!(message.starts_with(name) && message.contains("for example"), "{message}");
         assert!(!line.to_string().contains("hunter2") && !answer.body.contains(name), "{line} {answer:?}");
@@ -245,7 +199,7 @@ async fn settings_come_from_the_files_of_a_next_project() {
     let settings = [("VERCEL_ENV", "production"), ("JETON_API_KEYS", "ops:admin:secret")];
     let instance = Instance::start_in(folder, "stats", &settings);
     let client = Client::new([("stats", instance.base())].into()).with_key("secret");
-    assert_store_unavailable(&client.get("stats?userId=u").await);
+    client.get("stats?userId=u").await.assert_store_unavailable();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,8 +209,8 @@ async fn a_full_redis_refuses_and_nothing_is_half_done() {
     let client = deployment.client();
     client.post("generations", json!({"userId": "u"})).await.ok();
     redis.command::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
-    assert_store_unavailable(&client.post("generations", json!({"userId": "u"})).await);
-    assert_store_unavailable(&client.post("tokens", json!({"userId": "new", "amount": 1})).await);
+    client.post("generations", json!({"userId": "u"})).await.assert_store_unavailable();
+    client.post("tokens", json!({"userId": "new", "amount": 1})).await.assert_store_unavailable();
     assert_eq!(client.stats("u").await["tokenBalance"], 4997, "reads go on");
     redis.command::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
     assert_eq!(client.history("u").await.len(), 2);
@@ -290,7 +244,7 @@ async fn an_export_that_cannot_begin_is_a_503_in_time() {
     let begun = Instant::now();
     let (answer, ()) = tokio::join!(client.get("transactions?userId=u"), slow);
     assert!(begun.elapsed() < TOO_LATE, "{:?}", begun.elapsed());
-    assert_store_unavailable(&answer);
+    answer.assert_store_unavailable();
 }
 
 /// The function that exports a history so long that the caller must take some of it before the function reads on.

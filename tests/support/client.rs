@@ -43,6 +43,17 @@ impl Answer {
         self.json()["code"].as_str().unwrap_or_else(|| panic!("no code: {self:?}")).to_owned()
     }
 
+    /// It says that the store is unavailable, when to come back, and nothing of the inside.
+    pub(crate) fn assert_store_unavailable(&self) {
+        assert_eq!((self.status, self.code().as_str()), (503, "store_unavailable"), "{self:?}");
+        assert_eq!(self.header("retry-after"), Some("1"));
+        let inside = ["redis", "127.0.0.1", "localhost", "hunter2", "connect", "refused", "/"];
+        let told = self.body.to_lowercase();
+        for word in inside {
+            assert!(!told.contains(word), "the answer tells of {word}: {self:?}");
+        }
+    }
+
     /// A header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())

@@ -3,9 +3,10 @@
 use std::{fmt, fs, path::Path, process::Command, sync::Arc};
 
 use jeton::store::embedded::EmbeddedStore;
+use serde_json::Value;
 
 use super::{
-    client::Client,
+    client::{Answer, Client},
     past,
     process::{Process, free_port},
     redis::Redis,
@@ -62,6 +63,15 @@ impl Instance {
     /// The port of that.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The one line that it logged for this answer.
+    pub(crate) fn line_of(&self, answer: &Answer) -> Value {
+        let id = answer.header("x-request-id").unwrap();
+        self.process.wait_for_line(|line| line.contains(id));
+        let lines: Vec<String> = self.process.lines().into_iter().filter(|line| line.contains(id)).collect();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        serde_json::from_str(&lines[0]).unwrap()
     }
 }
 

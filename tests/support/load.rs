@@ -1,0 +1,214 @@
+//! Callers who debit without a pause, and the ledger of what they were told, to be held against the history afterwards.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use futures_util::{StreamExt, future::join_all, stream};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::{
+    client::{Client, sum},
+    process::PATIENCE,
+    redis::Redis,
+    server::{Deployment, Instance},
+};
+
+const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
+const CALLERS: usize = 16;
+const USERS: usize = 3;
+
+/// Callers under way, spread over two processes of a function.
+pub(crate) struct Load {
+    told: Arc<Told>,
+    callers: Vec<JoinHandle<Vec<Debit>>>,
+    instances: [Instance; 2],
+}
+
+/// What the callers and the test tell each other.
+#[derive(Default)]
+struct Told {
+    acknowledged: AtomicU64,
+    unavailable: AtomicU64,
+    phase: AtomicUsize,
+    over: AtomicBool,
+}
+
+/// A debit of one token that a caller asked for.
+pub(crate) struct Debit {
+    tag: String,
+    user: String,
+    keyed: bool,
+    /// The phase in which it was first asked for.
+    pub(crate) begun: usize,
+    /// The phase in which the caller stopped asking.
+    pub(crate) ended: usize,
+    /// The body of the success, if the caller was told of one.
+    acknowledged: Option<String>,
+}
+
+/// All debits of a load.
+pub(crate) struct Ledger(Vec<Debit>);
+
+impl Load {
+    /// Starts the callers, whose processes find Redis at `url`. Each of their users has a million tokens.
+    pub(crate) async fn start(url: &str) -> Self {
+        let settings = [("REDIS_URL", url), DEVELOPMENT];
+        let tokens = Instance::start("tokens", &settings);
+        let client = Client::new([("tokens", tokens.base())].into());
+        for user in users() {
+            client.post("tokens", json!({"userId": user, "amount": 1_000_000})).await.ok();
+        }
+        let instances = [(); 2].map(|()| Instance::start("generations", &settings));
+        let told = Arc::new(Told::default());
+        let callers = (0..CALLERS)
+            .map(|caller| {
+                let client = Client::new([("generations", instances[caller % 2].base())].into());
+                tokio::spawn(spend(caller, client, Arc::clone(&told)))
+            })
+            .collect();
+        Self { told, callers, instances }
+    }
+
+    /// Waits until `count` more debits were acknowledged.
+    pub(crate) async fn acknowledges(&self, count: u64) {
+        wait_for_more(&self.told.acknowledged, count).await;
+    }
+
+    /// Waits until `count` more callers were told that the store is unavailable.
+    pub(crate) async fn is_refused(&self, count: u64) {
+        wait_for_more(&self.told.unavailable, count).await;
+    }
+
+    /// How often a caller was told so until now.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.told.unavailable.load(Ordering::SeqCst)
+    }
+
+    /// Begins the next phase (1, 2, …).
+    pub(crate) fn next_phase(&self) {
+        self.told.phase.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The functions' processes.
+    pub(crate) fn instances(&self) -> &[Instance; 2] {
+        &self.instances
+    }
+
+    /// Lets the callers finish.
+    pub(crate) async fn stop(self) -> Ledger {
+        self.told.over.store(true, Ordering::SeqCst);
+        Ledger(join_all(self.callers).await.into_iter().flat_map(Result::unwrap).collect())
+    }
+}
+
+impl Ledger {
+    /// What was acknowledged is in `redis`, once; what was not is there once at most; the balances add up; and who asks
+    /// again under a key is told the same, byte for byte.
+    pub(crate) async fn assert_kept(&self, redis: &Redis) {
+        self.assert_kept_where(redis, |_| true).await;
+    }
+
+    /// The same, but only those of the acknowledged debits that `sure` names must be there, and are asked for again.
+    pub(crate) async fn assert_kept_where(&self, redis: &Redis, sure: impl Fn(&Debit) -> bool) {
+        let deployment = Deployment::start(redis, &[DEVELOPMENT]);
+        let client = deployment.client();
+        let mut written = written(&client).await;
+        for debit in &self.0 {
+            let times = written.remove(&debit.tag).unwrap_or(0);
+            let expected = if debit.acknowledged.is_some() && sure(debit) { 1..=1 } else { 0..=1 };
+            assert!(expected.contains(&times), "{}: {:?}, written {times} times", debit.tag, debit.acknowledged);
+        }
+        assert!(written.is_empty(), "nobody asked for {written:?}");
+
+        let keyed = self.0.iter().filter(|debit| debit.keyed && sure(debit));
+        let told: Vec<(&Debit, &String)> =
+            keyed.filter_map(|debit| Some((debit, debit.acknowledged.as_ref()?))).collect();
+        assert!(!told.is_empty());
+        let ask_again = async |(debit, body): (&Debit, &String)| {
+            let again = client.post_once("generations", &debit.tag, debit.body()).await;
+            assert_eq!((again.status, &again.body), (200, body), "{}", debit.tag);
+            assert_eq!(again.header("idempotent-replayed"), Some("true"), "{}", debit.tag);
+        };
+        stream::iter(told).for_each_concurrent(CALLERS, ask_again).await;
+    }
+}
+
+impl Debit {
+    fn body(&self) -> Value {
+        json!({"userId": self.user, "tokenCost": 1, "metadata": {"tag": self.tag}})
+    }
+}
+
+fn users() -> [String; USERS] {
+    std::array::from_fn(|number| format!("u{number}"))
+}
+
+async fn wait_for_more(counter: &AtomicU64, count: u64) {
+    let (begun, from) = (Instant::now(), counter.load(Ordering::SeqCst));
+    while counter.load(Ordering::SeqCst) < from + count {
+        assert!(begun.elapsed() < PATIENCE, "the load has come to a halt");
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}
+
+/// Debits one token again and again, every other time under a key. With a key a caller asks until the answer is sure.
+async fn spend(caller: usize, client: Client, told: Arc<Told>) -> Vec<Debit> {
+    let mut debits = Vec::new();
+    let users = users();
+    while !told.over.load(Ordering::SeqCst) {
+        let number = debits.len();
+        let (tag, user) = (format!("{caller}-{number}"), users[number % USERS].clone());
+        let begun = told.phase.load(Ordering::SeqCst);
+        let mut debit = Debit { tag, user, keyed: number % 2 == 1, begun, ended: begun, acknowledged: None };
+        loop {
+            let answer = if debit.keyed {
+                client.post_once("generations", &debit.tag, debit.body()).await
+            } else {
+                client.post("generations", debit.body()).await
+            };
+            debit.ended = told.phase.load(Ordering::SeqCst);
+            if answer.status == 200 {
+                told.acknowledged.fetch_add(1, Ordering::SeqCst);
+                debit.acknowledged = Some(answer.body);
+                break;
+            }
+            answer.assert_store_unavailable();
+            told.unavailable.fetch_add(1, Ordering::SeqCst);
+            if !debit.keyed || told.over.load(Ordering::SeqCst) {
+                break;
+            }
+        }
+        debits.push(debit);
+    }
+    debits
+}
+
+/// How often each tag is in the histories, which add up.
+async fn written(client: &Client) -> HashMap<String, u64> {
+    let mut written: HashMap<String, u64> = HashMap::new();
+    for user in users() {
+        let history = client.history(&user).await;
+        assert_eq!(i128::from(client.stats(&user).await["tokenBalance"].as_u64().unwrap()), sum(&history), "{user}");
+        assert_running_balances(&history);
+        for tag in history.iter().filter_map(|entry| entry["metadata"]["tag"].as_str()) {
+            *written.entry(tag.to_owned()).or_default() += 1;
+        }
+    }
+    written
+}
+
+/// Each entry's balance is the one before it, plus or minus its amount. `history` is newest first.
+pub(crate) fn assert_running_balances(history: &[Value]) {
+    let mut balance = 0_i128;
+    for entry in history.iter().rev() {
+        balance += sum(std::slice::from_ref(entry));
+        assert_eq!(entry["balance"].as_u64().map(i128::from), Some(balance), "{entry}");
+    }
+}
