@@ -1,5 +1,5 @@
 //! What happens to a Redis in its days, while callers debit without a pause: connections are killed, it stops for a
-//! while, it is full. Nobody loses a debit, and nobody pays twice.
+//! while, it forgets its scripts, it is full. Nobody loses a debit, and nobody pays twice.
 
 use std::sync::{
     Arc,
@@ -47,6 +47,29 @@ async fn a_redis_that_stops_for_longer_than_an_answer_may_take_costs_nobody_anyt
     redis.command::<()>(&["DEBUG", "SLEEP", "5"]);
     assert!(load.refusals() > 0);
     load.acknowledges(100).await;
+    load.stop().await.assert_kept(&redis).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_forgets_its_scripts_again_and_again_refuses_nobody() {
+    let redis = Redis::start();
+    let load = Load::start(&redis.url()).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let flushing = {
+        let (over, mut connection) = (Arc::clone(&over), redis.connect());
+        tokio::task::spawn_blocking(move || {
+            let mut times = 0_u64;
+            while !over.load(Ordering::SeqCst) {
+                redis::cmd("SCRIPT").arg("FLUSH").exec(&mut connection).unwrap();
+                times += 1;
+            }
+            times
+        })
+    };
+    load.acknowledges(2_000).await;
+    over.store(true, Ordering::SeqCst);
+    assert!(flushing.await.unwrap() > 100);
+    assert_eq!(load.refusals(), 0);
     load.stop().await.assert_kept(&redis).await;
 }
 

@@ -5,7 +5,7 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind, Value,
+    Arg, AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind, Value,
     aio::MultiplexedConnection, io::tcp::TcpSettings,
 };
 use tokio::sync::OnceCell;
@@ -48,12 +48,12 @@ impl Connection {
         self.exchange(command).await?.map_err(|error| failure::of_command(&self.address, &error))
     }
 
-    /// Sends an `EVALSHA`. A Redis that has forgotten the script did nothing: it is told `script`, and asked again.
+    /// Sends an `EVALSHA`. A Redis that has forgotten the script did nothing: it is sent `script` itself with the call,
+    /// so that it cannot forget it in between.
     pub(super) async fn send_script(&self, call: &Cmd, script: &str) -> Result<Value, StoreError> {
         let answer = match self.exchange(call).await? {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.send(&redis::cmd("SCRIPT").arg("LOAD").arg(script).to_owned()).await?;
-                self.exchange(call).await?
+                self.exchange(&with_script(call, script)).await?
             }
             answer => answer,
         };
@@ -94,6 +94,18 @@ impl Connection {
             *opening = Opening::default();
         }
     }
+}
+
+/// `call`, an `EVALSHA`, with the script in place of its name: an `EVAL`, which Redis remembers too.
+fn with_script(call: &Cmd, script: &str) -> Cmd {
+    let mut whole = redis::cmd("EVAL");
+    whole.arg(script);
+    for argument in call.args_iter().skip(2) {
+        if let Arg::Simple(argument) = argument {
+            whole.arg(argument);
+        }
+    }
+    whole
 }
 
 impl fmt::Display for Connection {
