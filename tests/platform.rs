@@ -1,6 +1,7 @@
 //! The functions as the platform runs them: its socket, its internal headers, its signals.
 
 use std::{
+    collections::HashMap,
     io::{Read, Write},
     net::TcpStream,
     os::unix::net::UnixListener,
@@ -16,9 +17,10 @@ use serde_json::{Value, json};
 
 use crate::support::{
     client::{Client, send, sum},
+    load::assert_running_balances,
     process::{PATIENCE, Process, free_port},
     redis::Redis,
-    server::{Deployment, Instance},
+    server::{Deployment, Instance, Local},
 };
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
@@ -112,7 +114,23 @@ async fn sigterm_lets_a_hundred_requests_finish() {
     let redis = Redis::start();
     let url = redis.url();
     let mut instance = Instance::start("generations", &[("REDIS_URL", &url), DEVELOPMENT]);
-    let client = Client::new([("generations", instance.base())].into());
+    let (base, port) = (instance.base(), instance.port());
+    end_with_a_hundred_under_way(&redis, base, port, &mut instance.process).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_lets_a_hundred_requests_to_the_local_server_finish() {
+    let redis = Redis::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut local = Local::start(folder.path(), &["--redis", &redis.url()], &[]);
+    let base = local.base().to_owned();
+    let port = base.rsplit(':').next().unwrap().parse().unwrap();
+    end_with_a_hundred_under_way(&redis, base, port, &mut local.process).await;
+}
+
+/// Has `process`, which generates at `base`, end while it works on a hundred requests.
+async fn end_with_a_hundred_under_way(redis: &Redis, base: String, port: u16, process: &mut Process) {
+    let client = Client::new([("generations", base)].into());
     client.post("generations", json!({"userId": "u0", "tokenCost": 1})).await.ok();
     drop(client);
     // Redis holds its answers back until the signal has come.
@@ -122,22 +140,22 @@ async fn sigterm_lets_a_hundred_requests_finish() {
             let body = json!({"userId": format!("u{}", number % 4), "tokenCost": 1}).to_string();
             let head =
                 "POST /api/generations HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json";
-            let mut stream = TcpStream::connect(("127.0.0.1", instance.port())).unwrap();
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
             write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
             stream
         })
         .collect();
-    wait_until_read(instance.port(), callers.len());
-    instance.process.signal("TERM");
+    wait_until_read(port, callers.len());
+    process.signal("TERM");
     redis.process().signal("CONT");
     for caller in &mut callers {
         let mut answer = String::new();
         caller.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with('}'), "{answer:?}");
     }
-    assert!(instance.process.wait(), "a clean end");
+    assert!(process.wait(), "a clean end");
 
-    let deployment = Deployment::start(&redis, &[DEVELOPMENT]);
+    let deployment = Deployment::start(redis, &[DEVELOPMENT]);
     let mut debits = 0;
     for user in 0..4 {
         let history = deployment.client().history(&format!("u{user}")).await;
@@ -185,6 +203,50 @@ async fn one_process_opens_one_connection_and_only_when_it_needs_it() {
     let before = redis.info("stats", "total_connections_received");
     assert_eq!(client.get("stats?userId=%20").await.status, 400);
     assert_eq!(redis.info("stats", "total_connections_received") - before, 1, "the test's own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_requests_at_once_share_a_process_and_its_connection() {
+    let redis = Redis::start();
+    let url = redis.url();
+    let local = tempfile::tempdir().unwrap();
+    // One process with all functions, so that changes and reads meet in it.
+    let server = Local::start(local.path(), &["--redis", &url], &[]);
+    let instance = Instance::start("generations", &[("REDIS_URL", &url), DEVELOPMENT]);
+    let one_function = Client::new([("generations", instance.base())].into());
+    for (name, client) in [("server", server.client()), ("function", one_function)] {
+        let before = redis.info("stats", "total_connections_received");
+        let calls = (0..200_u64).map(|number| {
+            let client = client.clone();
+            // Half of them on one user; every other one under a key.
+            let user = if number < 100 { format!("{name}-hot") } else { format!("{name}-{}", number % 10) };
+            let body = json!({"userId": user, "tokenCost": number % 90 + 1});
+            async move {
+                let answer = match number % 2 {
+                    0 => client.post("generations", body).await,
+                    _ => client.post_once("generations", &format!("key-{number}"), body).await,
+                };
+                (user, answer.ok()["transaction"]["amount"].as_u64().unwrap(), number % 90 + 1)
+            }
+        });
+        let mut acknowledged: HashMap<String, Vec<u64>> = HashMap::new();
+        for (user, told, cost) in join_all(calls).await {
+            assert_eq!(told, cost, "each caller gets their own entry");
+            acknowledged.entry(user).or_default().push(cost);
+        }
+        // The second one is this test's own, for the figures.
+        assert_eq!(redis.info("stats", "total_connections_received") - before, 1 + 1, "{name}");
+        assert_eq!(acknowledged.len(), 11);
+        for (user, mut costs) in acknowledged {
+            let history = server.client().history(&user).await;
+            assert_running_balances(&history);
+            let debits = history.iter().filter(|entry| entry["type"] == "DEBIT");
+            let mut written: Vec<u64> = debits.map(|entry| entry["amount"].as_u64().unwrap()).collect();
+            written.sort_unstable();
+            costs.sort_unstable();
+            assert_eq!(written, costs, "{user}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
