@@ -93,13 +93,15 @@ async fn each_wrong_setting_has_its_own_clear_line() {
     let redis = Redis::start_with(&["--requirepass", "hunter2"]);
     let port = redis.port();
     let closed = free_port();
+    let another_server = Instance::start("health", &[DEVELOPMENT]);
     // REDIS_URL, and what the line says.
-    let cases: [(Option<String>, &[&str]); 7] = [
+    let cases: [(Option<String>, &[&str]); 8] = [
         (None, &["REDIS_URL is not set", "redis://localhost:6379", "vercel env pull"]),
         (Some(format!("redis://:wrong-hunter2@127.0.0.1:{port}")), &["refuses the user or the password of REDIS_URL"]),
         (Some(format!("redis://127.0.0.1:{port}")), &["wants a password: put it in REDIS_URL"]),
         (Some(format!("redis://:hunter2@127.0.0.1:{closed}")), &["cannot connect", "refused", "firewall"]),
         (Some(format!("redis://:hunter2@no-such-host.invalid:{port}")), &["cannot connect", "no-such-host.invalid"]),
+        (Some(format!("redis://:hunter2@127.0.0.1:{}", another_server.port())), &["is not a Redis", "REDIS_URL"]),
         (
             Some("http://:hunter2@localhost".to_owned()),
             &["REDIS_URL is not a URL that Jeton can use", "redis://localhost"],

@@ -54,6 +54,11 @@ pub(super) fn of_opening(address: &str, error: &RedisError) -> StoreError {
         ErrorKind::Server(ServerErrorKind::BusyLoading) => {
             StoreError::Unavailable { cause: format!("Redis at {address} is still loading its data"), sent: false }
         }
+        // The answer came in part, as when the line breaks in its middle: it may hold at the next attempt.
+        ErrorKind::Parse => StoreError::Unavailable {
+            cause: format!("what answers at {address} broke off, or is not a Redis: check that REDIS_URL names one"),
+            sent: false,
+        },
         ErrorKind::Io => StoreError::Unavailable {
             cause: format!(
                 "cannot connect to Redis at {address} ({error}): check that it runs, that REDIS_URL names it, and that \
