@@ -185,6 +185,8 @@ impl Store for RedisStore {
                 // account without a note would be missed by the sweep.
                 Some(at) if commit.expected.is_none() => {
                     let (noted, reply) = join(self.write_due(user, at), self.evaluate(commit)).await;
+                    // The line may have broken before the note, and the commit have gone over the next one.
+                    let noted = if noted.is_err() { self.write_due(user, at).await } else { noted };
                     let committed = self.committed(user, reply?)?;
                     if let Err(error) = noted {
                         log::warning(&format!("user {user} is missing from the billing sweep: {error}"));
