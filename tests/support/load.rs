@@ -4,14 +4,13 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Instant,
 };
 
 use futures_util::{StreamExt, future::join_all, stream};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use super::{
     client::{Client, sum},
@@ -34,8 +33,8 @@ pub(crate) struct Load {
 /// What the callers and the test tell each other.
 #[derive(Default)]
 struct Told {
-    acknowledged: AtomicU64,
-    unavailable: AtomicU64,
+    acknowledged: watch::Sender<u64>,
+    unavailable: watch::Sender<u64>,
     phase: AtomicUsize,
     over: AtomicBool,
 }
@@ -88,7 +87,7 @@ impl Load {
 
     /// How often a caller was told so until now.
     pub(crate) fn refusals(&self) -> u64 {
-        self.told.unavailable.load(Ordering::SeqCst)
+        *self.told.unavailable.borrow()
     }
 
     /// Begins the next phase (1, 2, …).
@@ -150,12 +149,11 @@ fn users() -> [String; USERS] {
     std::array::from_fn(|number| format!("u{number}"))
 }
 
-async fn wait_for_more(counter: &AtomicU64, count: u64) {
-    let (begun, from) = (Instant::now(), counter.load(Ordering::SeqCst));
-    while counter.load(Ordering::SeqCst) < from + count {
-        assert!(begun.elapsed() < PATIENCE, "the load has come to a halt");
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
+async fn wait_for_more(total: &watch::Sender<u64>, count: u64) {
+    let enough = *total.borrow() + count;
+    let mut changes = total.subscribe();
+    let waited = timeout(PATIENCE, changes.wait_for(|total| *total >= enough)).await;
+    waited.expect("the load goes on").unwrap();
 }
 
 /// Debits one token again and again, every other time under a key. With a key a caller asks until the answer is sure.
@@ -175,12 +173,12 @@ async fn spend(caller: usize, client: Client, told: Arc<Told>) -> Vec<Debit> {
             };
             debit.ended = told.phase.load(Ordering::SeqCst);
             if answer.status == 200 {
-                told.acknowledged.fetch_add(1, Ordering::SeqCst);
+                told.acknowledged.send_modify(|count| *count += 1);
                 debit.acknowledged = Some(answer.body);
                 break;
             }
             answer.assert_store_unavailable();
-            told.unavailable.fetch_add(1, Ordering::SeqCst);
+            told.unavailable.send_modify(|count| *count += 1);
             if !debit.keyed || told.over.load(Ordering::SeqCst) {
                 break;
             }

@@ -9,4 +9,5 @@ pub(crate) mod redis;
 pub(crate) mod server;
 pub(crate) mod service;
 pub(crate) mod verify;
+pub(crate) mod wire;
 pub(crate) mod world;

@@ -30,6 +30,14 @@ pub(crate) fn free_port() -> u16 {
         .expect("a free port")
 }
 
+/// Lets this process and its children have as many files and connections open as the system allows.
+pub(crate) fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
+}
+
 /// A child process whose output lines are kept. It ends with its value.
 pub(crate) struct Process {
     child: Child,
