@@ -14,7 +14,8 @@
 //! - [`http`]: requests to commands, outcomes to responses, on the platform and in the local server.
 //! - [`config`]: every setting, read once; [`credentials`]: who holds a key. [`stage`] decides between development and
 //!   production, [`locale`] between languages; [`system`] is the clock and chance, [`log`] the lines for the operator,
-//!   [`weighted`] reads what a caller likes best. [`mutation`] is for the simulation alone.
+//!   [`unreadable`] what they say of damaged JSON; [`weighted`] reads what a caller likes best. [`mutation`] is for the
+//!   simulation alone.
 
 pub mod committer;
 pub mod config;
@@ -31,5 +32,6 @@ pub mod stats_service;
 pub mod store;
 pub mod sweep;
 pub mod system;
+pub mod unreadable;
 pub mod verify;
 pub mod weighted;

@@ -155,6 +155,8 @@ async fn queries_are_checked() {
         ("transactions?userId=u&cursor=x", "cursor"),
         ("transactions?userId=u&cursor=1-", "cursor"),
         ("transactions?userId=u&cursor=1-2-3", "cursor"),
+        ("transactions?userId=u&cursor=01-2", "cursor"),
+        ("transactions?userId=u&cursor=1-00", "cursor"),
         ("transactions?userId=u&cursor=99999999999999999999-0", "cursor"),
         ("transactions?userId=u&type=debit", "type"),
         ("transactions?userId=u&contentType=NOVEL", "contentType"),

@@ -6,6 +6,7 @@ use super::{
     AMOUNT_MAX, Amount, BillingCycle, ContentType, Entry, Source, Timestamp, Transaction, TransactionId,
     TransactionType, UserId,
 };
+use crate::unreadable::Unreadable;
 
 /// The form of the document that this version reads and writes.
 const FORMAT: u32 = 1;
@@ -50,14 +51,17 @@ pub struct Account {
 pub enum DamagedAccount {
     /// Not the JSON of an account, or of a later version.
     #[error("the document is not an account that this version of Jeton knows: {0}")]
-    Unreadable(#[from] serde_json::Error),
+    Unreadable(#[from] Unreadable),
     /// Of another format.
     #[error("the document has format {0}, this version of Jeton knows format {FORMAT}")]
     Format(u32),
     /// Somebody else's.
     #[error("the document belongs to another user")]
     OtherUser,
-    /// The billing cycle does not begin with a month, or goes beyond the calendar.
+    /// Its last entry is at the end of the calendar, so that no id can follow.
+    #[error("the last entry in the document leaves no room for another")]
+    LastEntry,
+    /// The billing cycle does not begin with a month, or leaves the calendar.
     #[error("the billing cycle in the document is not one")]
     Billing,
     /// The grants add up to more than a balance can hold, or are not one for each source in order.
@@ -95,13 +99,16 @@ impl Account {
         let account: Self =
             serde_json::from_str(document).map_err(|error| match serde_json::from_str::<Format>(document) {
                 Ok(Format { format }) if format != FORMAT => DamagedAccount::Format(format),
-                Ok(_) | Err(_) => DamagedAccount::Unreadable(error),
+                Ok(_) | Err(_) => DamagedAccount::Unreadable(error.into()),
             })?;
         if account.format != FORMAT {
             return Err(DamagedAccount::Format(account.format));
         }
         if account.user_id != *user {
             return Err(DamagedAccount::OtherUser);
+        }
+        if account.last_entry.timestamp() == Timestamp::END {
+            return Err(DamagedAccount::LastEntry);
         }
         if !account.billing.is_sound() {
             return Err(DamagedAccount::Billing);

@@ -86,11 +86,12 @@ impl BillingCycle {
         self.periods_billed
     }
 
-    /// Whether this is a cycle that [`Self::starting_after`] and time can have made: it begins with a month, and its
-    /// next billing lies within the calendar of RFC 3339.
+    /// Whether this is a cycle that [`Self::starting_after`] and time can have made: it begins with a month, of 1970 or
+    /// later, and its next billing lies within the calendar of RFC 3339.
     pub(super) fn is_sound(&self) -> bool {
         let next = self.first_month.checked_add_months(Months::new(self.periods_billed));
         self.first_month.day() == 1
+            && self.first_month.year() >= 1970
             && next.is_some_and(|next| next.year() <= 9999 && (next.year(), next.month()) != (9999, 12))
     }
 

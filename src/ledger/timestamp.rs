@@ -16,6 +16,9 @@ impl Timestamp {
     /// The Unix epoch.
     pub const EPOCH: Self = Self(0);
 
+    /// The last instant there is.
+    pub(super) const END: Self = Self(MILLIS_MAX);
+
     /// `millis` since the Unix epoch; `None` after the year 9999.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Option<Self> {

@@ -117,7 +117,7 @@ impl fmt::Display for TransactionId {
     }
 }
 
-/// A text that is not `<milliseconds>-<n>`.
+/// A text that is not `<milliseconds>-<n>`, each written in digits without leading zeros.
 #[derive(Debug, thiserror::Error)]
 #[error("a transaction id is <milliseconds>-<n>")]
 pub struct InvalidTransactionId;
@@ -126,7 +126,12 @@ impl FromStr for TransactionId {
     type Err = InvalidTransactionId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        // In one way only, so that an id is the same as text and as two numbers.
+        let digits = |part: &str| {
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_digit())
+                && (part == "0" || !part.starts_with('0'))
+        };
         let (millis, sequence) = text.split_once('-').ok_or(InvalidTransactionId)?;
         if !digits(millis) || !digits(sequence) {
             return Err(InvalidTransactionId);

@@ -41,7 +41,7 @@ fn the_document_is_as_written_here() {
 }
 
 /// What is wrong, what is replaced in the document, by what, and the variant that says so.
-const DAMAGED: [(&str, &str, &str, &str); 37] = [
+const DAMAGED: [(&str, &str, &str, &str); 41] = [
     ("an unknown field", r#""archives":0"#, r#""archives":0,"caps":{}"#, "unreadable"),
     ("an unknown field in a grant", r#""remaining":300"#, r#""remaining":300,"expiresAt":1"#, "unreadable"),
     ("an unknown field in the cycle", r#""day":5"#, r#""day":5,"hour":1"#, "unreadable"),
@@ -61,6 +61,8 @@ const DAMAGED: [(&str, &str, &str, &str); 37] = [
     ("an unknown source", r#""source":"monthly""#, r#""source":"gift""#, "unreadable"),
     ("an impossible user", r#""userId":"somebody""#, r#""userId":"some body""#, "unreadable"),
     ("an impossible entry id", "1799150400000-1", "1799150400000", "unreadable"),
+    ("an entry id with zeros before it", "1799150400000-1", "1799150400000-01", "unreadable"),
+    ("an entry at the end of the calendar", "1799150400000-1", "253402300799999-1", "last entry"),
     ("an impossible billing day", r#""day":5"#, r#""day":32"#, "unreadable"),
     ("an impossible month", "2027-01-01", "2027-13-01", "unreadable"),
     ("an instant after the year 9999", r#""openedAt":1798718400000"#, r#""openedAt":253402300800000"#, "unreadable"),
@@ -77,6 +79,8 @@ const DAMAGED: [(&str, &str, &str, &str); 37] = [
     ("two full grants", r#""remaining":10"#, r#""remaining":9007199254740991"#, "grants"),
     ("a month that does not begin on the 1st", "2027-01-01", "2027-01-31", "cycle"),
     ("a calendar that has ended", r#""periodsBilled":1"#, r#""periodsBilled":4294967295"#, "cycle"),
+    ("a billing before there were instants", "2027-01-01", "1969-12-01", "cycle"),
+    ("a billing before our era", "2027-01-01", "-0001-01-01", "cycle"),
     ("a billing after the year 9999", "2027-01-01", "9999-12-01", "cycle"),
     ("too large for one amount", r#""remaining":10"#, r#""remaining":18446744073709551615"#, "unreadable"),
 ];
@@ -92,6 +96,7 @@ fn a_damaged_document_is_refused_for_its_reason() {
             Err(DamagedAccount::Format(format)) => format!("format {format}"),
             Err(DamagedAccount::OtherUser) => "other user".to_owned(),
             Err(DamagedAccount::Grants) => "grants".to_owned(),
+            Err(DamagedAccount::LastEntry) => "last entry".to_owned(),
             Err(DamagedAccount::Billing) => "cycle".to_owned(),
         };
         assert_eq!(variant, expected, "{what}");
@@ -99,6 +104,20 @@ fn a_damaged_document_is_refused_for_its_reason() {
     for (document, what) in [("", "nothing"), ("null", "null"), ("[]", "a list"), ("{}", "an empty object")] {
         let error = Account::from_document(document, &somebody()).unwrap_err();
         assert!(matches!(error, DamagedAccount::Unreadable(_)), "{what}: {error}");
+    }
+}
+
+#[test]
+fn what_is_damaged_is_told_by_its_place_and_never_quoted() {
+    for (from, to, told) in [
+        (r#""tokensUsed":3"#, r#""tokensUsed":"hush""#, "it holds what does not belong there at line 1, column 200"),
+        (r#""archives":0"#, r#""hush":0"#, "it holds what does not belong there at line 1, column 353"),
+        (r#""archives":0}"#, r#""archives":0} hush"#, "it is not JSON at line 1, column 362"),
+        (r#","archives":0}"#, r#","hush"#, "it ends too early at line 1, column 352"),
+    ] {
+        let error = Account::from_document(&DOCUMENT.replace(from, to), &somebody()).unwrap_err();
+        let begins = "the document is not an account that this version of Jeton knows: ";
+        assert_eq!(error.to_string(), format!("{begins}{told}"));
     }
 }
 
