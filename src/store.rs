@@ -16,7 +16,10 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use crate::ledger::{Account, DamagedAccount, Timestamp, Transaction, TransactionId, UserId};
+use crate::{
+    ledger::{Account, DamagedAccount, Timestamp, Transaction, TransactionId, UserId},
+    unreadable::Unreadable,
+};
 
 /// How long the answer to an idempotent request is remembered (contract §4).
 pub const ONCE_LIFETIME: Duration = Duration::from_hours(24);
@@ -182,6 +185,28 @@ pub struct OnceRecord {
     pub status: u16,
     /// The body of the answer.
     pub body: String,
+}
+
+impl OnceRecord {
+    /// Reads a record of `user` as every store must: what cannot have been an answer is an error, and never answered.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn read(user: &UserId, record: &str) -> Result<Self, StoreError> {
+        let damaged = |damage: String| {
+            StoreError::Damaged(format!(
+                "an idempotency record of user {user} is damaged and was left as it is: {damage}"
+            ))
+        };
+        let record: Self =
+            serde_json::from_str(record).map_err(|error| damaged(Unreadable::from(error).to_string()))?;
+        // What is remembered is a success, or a refusal by a rule.
+        if record.status == 200 || (400..=499).contains(&record.status) {
+            Ok(record)
+        } else {
+            Err(damaged(format!("it has status {}", record.status)))
+        }
+    }
 }
 
 /// A part of a history, read from one end.

@@ -20,6 +20,7 @@ mod broken_store;
 mod catalogue;
 mod commits;
 mod concurrency;
+mod damage;
 mod every_byte;
 mod examples;
 mod failover;

@@ -21,7 +21,10 @@ use tokio::{sync::oneshot, task};
 
 use self::tables::{ACCOUNTS, DUE, ENTRIES, EntryKey, EntryValue, Writing, history_number};
 use super::{Answer, Commit, Committed, EntryRange, History, OnceRecord, Order, Revision, Store, StoreError, Stored};
-use crate::ledger::{Timestamp, Transaction, TransactionId, UserId};
+use crate::{
+    ledger::{Timestamp, Transaction, TransactionId, UserId},
+    unreadable::Unreadable,
+};
 
 /// The name of the file in the store's folder.
 const FILE: &str = "jeton.redb";
@@ -235,7 +238,8 @@ impl Store for EmbeddedStore {
                     StoreError::Damaged(format!("entry {millis}-{sequence} of user {user} is damaged: {cause}"))
                 };
                 let millis = Timestamp::from_millis(millis).ok_or_else(|| damaged("not an instant".to_owned()))?;
-                let entry = serde_json::from_str(value.value().1).map_err(|error| damaged(error.to_string()))?;
+                let entry = serde_json::from_str(value.value().1)
+                    .map_err(|error| damaged(Unreadable::from(error).to_string()))?;
                 Ok(Transaction { id: TransactionId::new(millis, sequence), entry })
             };
             let beyond = |found: &Result<Transaction, StoreError>| {

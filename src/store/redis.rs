@@ -25,6 +25,7 @@ use super::{
 use crate::{
     ledger::{Timestamp, Transaction, TransactionId, UserId},
     log, system,
+    unreadable::Unreadable,
 };
 
 /// A read is tried again for this long; each try has the connection's own time limits.
@@ -74,9 +75,9 @@ impl RedisStore {
     }
 
     fn parse<T: FromRedisValue>(&self, value: Value) -> Result<T, StoreError> {
-        ::redis::from_redis_value(value).map_err(|error| {
-            StoreError::Damaged(format!("{} gave an answer of another form: {error}", self.connection))
-        })
+        // The client's own words are left out: they quote the answer.
+        ::redis::from_redis_value(value)
+            .map_err(|_| StoreError::Damaged(format!("{} gave an answer of another form", self.connection)))
     }
 
     async fn evaluate(&self, commit: &Commit) -> Result<Value, StoreError> {
@@ -153,9 +154,7 @@ fn once_record(user: &UserId, record: &str) -> Result<Option<OnceRecord>, StoreE
     if record.is_empty() {
         return Ok(None);
     }
-    serde_json::from_str(record)
-        .map(Some)
-        .map_err(|error| StoreError::Damaged(format!("an idempotency record of user {user} is damaged: {error}")))
+    OnceRecord::read(user, record).map(Some)
 }
 
 impl Store for RedisStore {
@@ -248,15 +247,18 @@ impl Store for RedisStore {
                     .arg(0)
                     .arg(limit)
                     .to_owned();
-                self.read::<Vec<(String, u64)>>(&command).await
+                self.read::<Vec<(String, f64)>>(&command).await
             };
             let found = try_join_all((0..DUE_KEYS).map(of_key)).await?;
-            let mut due: Vec<(u64, UserId)> = found
+            // A note is a hint: one that is no time of ours is looked at like the others, and then corrected.
+            let mut due: Vec<(f64, UserId)> = found
                 .into_iter()
                 .flatten()
                 .filter_map(|(user, at)| UserId::new(&user).map(|user| (at, user)))
                 .collect();
-            due.sort_unstable();
+            due.sort_unstable_by(|(earlier, user), (later, other)| {
+                earlier.total_cmp(later).then_with(|| user.cmp(other))
+            });
             due.truncate(limit);
             Ok(due.into_iter().map(|(_, user)| user).collect())
         })
@@ -277,6 +279,6 @@ fn transaction(user: &UserId, id: &str, fields: Vec<(String, String)>) -> Result
         |cause: String| StoreError::Damaged(format!("entry {id} in the history of user {user} is damaged: {cause}"));
     Ok(Transaction {
         id: id.parse().map_err(|error: crate::ledger::InvalidTransactionId| damaged(error.to_string()))?,
-        entry: serde_json::from_str(&entry).map_err(|error| damaged(error.to_string()))?,
+        entry: serde_json::from_str(&entry).map_err(|error| damaged(Unreadable::from(error).to_string()))?,
     })
 }

@@ -76,8 +76,11 @@ impl<'a> Writing<'a> {
     pub(super) fn commit(&mut self, commit: &Commit) -> Result<Committed, StoreError> {
         let user = commit.user.as_str();
         let now = commit.now.as_millis();
-        let records =
-            commit.once.iter().map(|(key, _)| self.remembered(user, key, now)).collect::<Result<Vec<_>, _>>()?;
+        let records = commit
+            .once
+            .iter()
+            .map(|(key, _)| self.remembered(&commit.user, key, now))
+            .collect::<Result<Vec<_>, _>>()?;
         if records.iter().any(Option::is_some) {
             return Ok(Committed::Replays(records));
         }
@@ -122,12 +125,10 @@ impl<'a> Writing<'a> {
         Ok(Committed::Done)
     }
 
-    fn remembered(&self, user: &str, key: &IdempotencyKey, now: u64) -> Result<Option<OnceRecord>, StoreError> {
-        let found = self.once.get((user, key.as_str())).map_err(broken)?;
+    fn remembered(&self, user: &UserId, key: &IdempotencyKey, now: u64) -> Result<Option<OnceRecord>, StoreError> {
+        let found = self.once.get((user.as_str(), key.as_str())).map_err(broken)?;
         let Some(found) = found.filter(|found| found.value().0 > now) else { return Ok(None) };
-        serde_json::from_str(found.value().1)
-            .map(Some)
-            .map_err(|error| StoreError::Damaged(format!("an idempotency record of user {user} is damaged: {error}")))
+        OnceRecord::read(user, found.value().1).map(Some)
     }
 
     fn remember(&mut self, user: &str, key: &IdempotencyKey, now: u64, record: &str) -> Result<(), redb::StorageError> {
