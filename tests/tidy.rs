@@ -38,7 +38,8 @@ fn code(text: &str) -> impl Iterator<Item = String> {
 
 #[test]
 fn files_are_short_and_finished() {
-    for (name, text) in ["src", "api", "tests", "simulation"].into_iter().flat_map(files) {
+    let folders = ["src", "api", "tests", "simulation", "fuzz/src", "fuzz/fuzz_targets"];
+    for (name, text) in folders.into_iter().flat_map(files) {
         let lines = text.lines().count();
         assert!(lines <= LINES_MAX, "{name} has {lines} lines: is it one subject?");
         // Written apart, so that this file does not find itself.
@@ -46,6 +47,23 @@ fn files_are_short_and_finished() {
             assert!(!text.contains(word), "{name} has a {word}");
         }
     }
+}
+
+#[test]
+fn every_fuzz_target_is_run_and_begins_with_something() {
+    let cargo = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    let run = fs::read_to_string(root().join("fuzz/run")).unwrap();
+    let mut bytes = 0;
+    for (name, _) in files("fuzz/fuzz_targets") {
+        let target = Path::new(&name).file_stem().unwrap().to_str().unwrap();
+        assert!(cargo.contains(&format!("name = \"{target}\"")), "{target} is not built");
+        assert!(run.contains(&format!("[{target}]=")), "{target} is not run");
+        let corpus = fs::read_dir(root().join("fuzz/corpus").join(target)).unwrap();
+        let sizes: Vec<u64> = corpus.map(|file| file.unwrap().metadata().unwrap().len()).collect();
+        assert!((10..=150).contains(&sizes.len()), "{target} has {} inputs", sizes.len());
+        bytes += sizes.iter().sum::<u64>();
+    }
+    assert!(bytes < 1 << 20, "the corpus has {bytes} bytes: it is what runs start from, not an archive");
 }
 
 #[test]

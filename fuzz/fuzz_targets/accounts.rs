@@ -1,0 +1,144 @@
+//! Any text as the stored document of an account: refused without quoting it, or an account that loses nothing when it
+//! is written again, and that every command leaves readable and in balance.
+//!
+//! The last line of the input, if it is a number, is the instant of the commands.
+
+#![no_main]
+
+use jeton::{
+    ledger::{
+        AMOUNT_MAX, Account, Amount, Command, ContentType, Decided, Source, Terms, Timestamp, TransactionType, UserId,
+        decide,
+    },
+    locale::Locale,
+    plans::Catalogue,
+    stage::Stage,
+};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+/// Commands come at most so long after the next billing, in milliseconds: four years, so that an input is soon done.
+const LATE_MAX: u64 = 4 * 366 * 24 * 60 * 60 * 1_000;
+/// 1 January 9999: near the end of the calendar nothing more is promised.
+const END: u64 = 253_370_764_800_000;
+
+fuzz_target!(|input: &str| {
+    let (document, instant) = match input.rsplit_once('\n') {
+        Some((document, instant)) => (document, instant.parse().unwrap_or(0)),
+        None => (input, 0),
+    };
+    let user = UserId::new("somebody").unwrap();
+    match Account::from_document(document, &user) {
+        Ok(account) => check(&account, document, instant),
+        Err(damage) => quotes_nothing(&damage.to_string()),
+    }
+});
+
+/// All that can be said of a damaged document, with `#` for numbers. Nothing of it is the document's own text.
+const TOLD: [&str; 8] = [
+    "the document is not an account that this version of Jeton knows: it is not JSON at line #, column #",
+    "the document is not an account that this version of Jeton knows: it ends too early at line #, column #",
+    "the document is not an account that this version of Jeton knows: it holds what does not belong there at line #, \
+     column #",
+    "the document has format #, this version of Jeton knows format #",
+    "the document belongs to another user",
+    "the last entry in the document leaves no room for another",
+    "the billing cycle in the document is not one",
+    "the grants in the document do not form a balance",
+];
+
+fn quotes_nothing(told: &str) {
+    let mut form = String::new();
+    for letter in told.chars() {
+        match letter {
+            '0'..='9' if form.ends_with('#') => {}
+            '0'..='9' => form.push('#'),
+            letter => form.push(letter),
+        }
+    }
+    assert!(TOLD.contains(&form.as_str()), "{told:?}");
+}
+
+fn check(account: &Account, document: &str, instant: u64) {
+    let (catalogue, user) = (Catalogue::built_in().unwrap(), account.user_id());
+    let written = account.to_document().unwrap();
+    assert_eq!(Account::from_document(&written, user).unwrap(), *account);
+    assert_eq!(members(&written), members(document), "something is lost when it is written again");
+
+    let Ok(plan) = catalogue.plan(account.plan()) else { return };
+    if account.last_entry().timestamp().as_millis() > END {
+        return;
+    }
+    let due = account.billing().next(plan.time_zone()).as_millis();
+    let now = instant.min(due.saturating_add(LATE_MAX)).min(END);
+    for now in [0, now, due.min(END)] {
+        let terms = Terms {
+            catalogue,
+            now: Timestamp::from_millis(now).unwrap(),
+            locale: Locale::English,
+            stage: Stage::Production,
+        };
+        for command in commands(account.balance()) {
+            let decided = decide(Some(account.clone()), user, &command, terms).unwrap();
+            in_order(account, &command, &decided);
+            assert!(decided.account.billing().next(plan.time_zone()) > terms.now, "{command:?} left something due");
+        }
+    }
+}
+
+/// A document as JSON, without the one member that can be written in several ways.
+fn members(document: &str) -> Value {
+    let mut document: Value = serde_json::from_str(document).unwrap();
+    document["billing"]["firstMonth"] = Value::Null;
+    document
+}
+
+fn commands(balance: u64) -> Vec<Command> {
+    let debit =
+        |cost| Command::Debit { content_type: ContentType::new("ARTICLE"), cost, description: None, metadata: None };
+    let credit = |amount, source| Command::Credit { amount, source, description: None, metadata: None };
+    let (one, most) = (Amount::new(1).unwrap(), Amount::new(AMOUNT_MAX).unwrap());
+    let mut commands = vec![
+        Command::Touch,
+        Command::Reset,
+        debit(None),
+        debit(Some(most)),
+        credit(one, Source::Purchase),
+        credit(most, Source::Promotion),
+    ];
+    commands.extend(Amount::new(balance).map(|all| debit(Some(all))));
+    commands.extend(Amount::new(AMOUNT_MAX - balance).map(|rest| credit(rest, Source::Adjustment)));
+    commands
+}
+
+/// What was decided is an account in balance, and the history goes on where it was.
+fn in_order(before: &Account, command: &Command, decided: &Decided) {
+    let after = &decided.account;
+    let document = after.to_document().unwrap();
+    assert_eq!(Account::from_document(&document, before.user_id()).unwrap(), *after, "{command:?}: {document}");
+
+    let (mut last, mut balance) = (before.last_entry(), before.balance());
+    for (index, transaction) in decided.entries.iter().enumerate() {
+        if decided.archive_after == Some(index) {
+            balance = 0;
+        }
+        assert!(transaction.id > last, "{command:?}: {} comes after {last}", transaction.id);
+        last = transaction.id;
+        let entry = &transaction.entry;
+        balance = match entry.kind {
+            TransactionType::Credit => balance + entry.amount.get(),
+            TransactionType::Debit => balance - entry.amount.get(),
+        };
+        assert!(entry.balance == balance && balance <= AMOUNT_MAX, "{command:?}: {entry:?} after {balance}");
+    }
+    assert_eq!(after.last_entry(), last);
+    assert_eq!(after.balance(), balance);
+    let stats = match &decided.result {
+        Ok(outcome) => &outcome.stats,
+        Err(refused) => {
+            assert!(decided.entries.len() as u64 <= decided.billed.periods, "{command:?}: refused, and yet an entry");
+            &refused.stats
+        }
+    };
+    assert_eq!(stats.token_balance, balance);
+}

@@ -1,0 +1,88 @@
+//! Any request to any function: of an app that asks for keys, of an open one, and of one with a store. The answer is
+//! the one that a model of the contract expects, in the contract's form.
+
+#![no_main]
+
+use std::{path::Path, sync::Arc};
+
+use jeton::{
+    config::{Config, Variables},
+    http::App,
+    store::{Store, StoreError, embedded::EmbeddedStore},
+};
+use jeton_fuzz::{
+    answer,
+    model::{Expected, KEYS, expected, media_type},
+    request::Sent,
+    wire::{ask, runtime},
+};
+use libfuzzer_sys::{Corpus, fuzz_target};
+use once_cell::sync::Lazy;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// The apps, and how each differs: whether it asks for keys, and whether it has a store.
+struct Apps {
+    runtime: Runtime,
+    apps: [(App, bool, bool); 3],
+    _folder: TempDir,
+}
+
+static APPS: Lazy<Apps> = Lazy::new(|| {
+    let nowhere = Path::new("/nowhere");
+    let names = ["read", "spend", "credit", "admin"];
+    let keys: Vec<String> = names.iter().zip(KEYS).map(|(name, (secret, _))| format!("k:{name}:{secret}")).collect();
+    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let keyed: Variables =
+        [set("JETON_API_KEYS", &keys.join(",")), set("CRON_SECRET", "cron-S3CR3T")].into_iter().collect();
+    let open: Variables = [set("VERCEL_ENV", "development")].into_iter().collect();
+    let config = |variables: &Variables| Config::read(variables.clone(), nowhere, false);
+    let without = || Err(StoreError::Misconfigured("there is none".to_owned()));
+    let folder = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(folder.path()).unwrap());
+    let apps = [
+        (App::new(config(&keyed), without()), true, false),
+        (App::new(config(&open), without()), false, false),
+        (App::new(config(&open), Ok(store)), false, true),
+    ];
+    Apps { runtime: runtime(), apps, _folder: folder }
+});
+
+fuzz_target!(|input: &[u8]| -> Corpus {
+    let Some(sent) = Sent::parse(input) else { return Corpus::Reject };
+    for (app, keyed, stored) in &APPS.apps {
+        APPS.runtime.block_on(check(app, &sent, *keyed, *stored));
+    }
+    Corpus::Keep
+});
+
+async fn check(app: &App, sent: &Sent, keyed: bool, stored: bool) {
+    let answer = ask(app, sent.function, &sent.bytes(), sent.breaks_off()).await;
+    let Some(answer) = answer else {
+        assert!(sent.breaks_off(), "no answer");
+        return;
+    };
+    let refusal = answer::check(sent, &answer);
+    if sent.breaks_off() {
+        // How far the server came before the line broke is chance.
+        assert!(!matches!(answer.status, 200 | 500 | 503) || sent.method != hyper::Method::POST, "{answer:?}");
+        return;
+    }
+    let code = refusal.as_ref().map(|(code, _)| code.as_str());
+    let media = media_type(sent).unwrap_or(code != Some("unsupported_media_type"));
+    let expected = expected(sent, keyed, media);
+    let right = match (&expected, &refusal) {
+        (Expected::Options, None) => answer.status == 204,
+        (Expected::Refused(expected), Some((code, _))) => expected == code,
+        (Expected::InvalidField(fields), Some((code, field))) => {
+            code == "invalid_field" && field.as_ref().is_none_or(|field| fields.contains(field))
+        }
+        (Expected::Right, Some((code, _))) if stored => {
+            ["insufficient_tokens", "balance_limit_exceeded", "idempotency_key_reused"].contains(&code.as_str())
+        }
+        (Expected::Right, None) => stored && answer.status == 200,
+        (Expected::Right, Some((code, _))) => code == "store_unavailable",
+        (Expected::Options, Some(_)) | (Expected::Refused(_) | Expected::InvalidField(_), None) => false,
+    };
+    assert!(right, "{expected:?} was expected, and this came: {answer:?}");
+}

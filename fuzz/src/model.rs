@@ -1,0 +1,243 @@
+//! What must be answered to a request, read off the contract (§2, §3, §5) and the reference, without a store.
+
+use std::collections::BTreeSet;
+
+use hyper::Method;
+use jeton::http::Function;
+use serde_json::{Map, Value, value::RawValue};
+
+use crate::request::Sent;
+
+/// The secrets of the app that has keys, and what each may do: a scope's place in their order, or the cron.
+pub const KEYS: [(&str, Holder); 5] = [
+    ("read-S3CR3T", Holder::Service(0)),
+    ("spend-S3CR3T", Holder::Service(1)),
+    ("credit-S3CR3T", Holder::Service(2)),
+    ("admin-S3CR3T", Holder::Service(3)),
+    ("cron-S3CR3T", Holder::Cron),
+];
+
+const AMOUNT_MAX: u64 = 9_007_199_254_740_991;
+const BODY_MAX: usize = 64 * 1024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    Service(u8),
+    Cron,
+}
+
+/// What the answer may be.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// That of OPTIONS.
+    Options,
+    /// A refusal with this code.
+    Refused(&'static str),
+    /// `invalid_field`, naming one of these.
+    InvalidField(BTreeSet<String>),
+    /// The request is right: it is for the store to say.
+    Right,
+}
+
+/// What an app answers to `sent`: one that asks for keys, or one that is open. `media` says whether the body's media type
+/// was taken, where the reference leaves that to RFC 9110: ask [`media_type`].
+pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
+    if sent.method == Method::OPTIONS {
+        return Expected::Options;
+    }
+    let changes = matches!(sent.function, Function::Generations | Function::Tokens | Function::Reset);
+    let methods: &[Method] = if changes { &[Method::POST] } else { &[Method::GET, Method::HEAD] };
+    if !methods.contains(&sent.method) {
+        return Expected::Refused("method_not_allowed");
+    }
+    if keyed && let Some(refused) = access(sent) {
+        return Expected::Refused(refused);
+    }
+    let bad = if changes {
+        if sent.body_received().len() > BODY_MAX {
+            return Expected::Refused("body_too_large");
+        }
+        if !media {
+            return Expected::Refused("unsupported_media_type");
+        }
+        let Ok(Members(members)) = serde_json::from_slice(sent.body_received()) else {
+            return Expected::Refused("invalid_json");
+        };
+        let mut bad = bad_members(sent.function, &members, keyed);
+        let keys = sent.values("idempotency-key");
+        let visible = |key: &[u8]| (1..=255).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
+        if keys.len() > 1 || !keys.iter().all(|key| visible(key.as_bytes())) {
+            bad.insert("Idempotency-Key".to_owned());
+        }
+        bad
+    } else {
+        bad_parameters(sent, keyed)
+    };
+    if bad.is_empty() { Expected::Right } else { Expected::InvalidField(bad) }
+}
+
+/// Whether the media type is JSON, where that is plain to see.
+pub fn media_type(sent: &Sent) -> Option<bool> {
+    let types = sent.values("content-type");
+    let text = types.first().map(|value| value.as_bytes().to_ascii_lowercase()).unwrap_or_default();
+    if !text.starts_with(b"application/json") || !sent.values("content-encoding").is_empty() {
+        return Some(false);
+    }
+    (text == b"application/json").then_some(true)
+}
+
+fn access(sent: &Sent) -> Option<&'static str> {
+    let required = match sent.function {
+        Function::Health => return None,
+        Function::Billing => Holder::Cron,
+        Function::Stats | Function::Transactions => Holder::Service(0),
+        Function::Generations => Holder::Service(1),
+        Function::Tokens => Holder::Service(2),
+        Function::Reset => Holder::Service(3),
+    };
+    let values = sent.values("authorization");
+    let [value] = values[..] else { return Some("unauthenticated") };
+    let text = value.to_str().unwrap_or_default();
+    let (scheme, secret) = text.split_once(' ').unwrap_or_default();
+    let known = KEYS.iter().find(|(key, _)| scheme.eq_ignore_ascii_case("bearer") && *key == secret.trim());
+    match (known, required) {
+        (None, _) => Some("unauthenticated"),
+        (Some((_, Holder::Cron)), Holder::Cron) => None,
+        (Some((_, Holder::Service(held))), Holder::Service(required)) if *held >= required => None,
+        (Some(_), _) => Some("forbidden"),
+    }
+}
+
+/// The names that a request of `function` can have.
+const fn names(function: Function) -> &'static [&'static str] {
+    match function {
+        Function::Billing | Function::Health => &[],
+        Function::Stats | Function::Reset => &["userId"],
+        Function::Transactions => &["userId", "limit", "cursor", "type", "contentType", "from", "to", "order"],
+        Function::Generations => &["userId", "contentType", "tokenCost", "description", "metadata"],
+        Function::Tokens => &["userId", "amount", "description", "source", "metadata"],
+    }
+}
+
+fn is_user_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "._:@|+~-".contains(letter))
+}
+
+fn is_content_type(text: &str) -> bool {
+    ["ARTICLE", "PRODUCT_DESCRIPTION"].contains(&text)
+}
+
+fn bad_parameters(sent: &Sent, keyed: bool) -> BTreeSet<String> {
+    let query = sent.target.query().unwrap_or_default();
+    let mut bad = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name.starts_with("x-vercel-") || name.starts_with("_vercel") {
+            continue;
+        }
+        let right = match &*name {
+            name if !names(sent.function).contains(&name) => false,
+            "userId" => is_user_id(&value),
+            "limit" => digits(&value).is_some_and(|limit| (1..=1_000).contains(&limit)),
+            "cursor" => is_transaction_id(&value),
+            "type" => ["CREDIT", "DEBIT"].contains(&&*value),
+            "contentType" => is_content_type(&value),
+            "from" | "to" => chrono::DateTime::parse_from_rfc3339(&value).is_ok(),
+            "order" => ["asc", "desc"].contains(&&*value),
+            _ => unreachable!("all names of queries are above"),
+        };
+        if !seen.insert(name.clone().into_owned()) || !right {
+            bad.insert(name.into_owned());
+        }
+    }
+    if keyed && names(sent.function).contains(&"userId") && !seen.contains("userId") {
+        bad.insert("userId".to_owned());
+    }
+    bad
+}
+
+/// Whether `text` is `<milliseconds>-<n>`, as Jeton writes it.
+pub fn is_transaction_id(text: &str) -> bool {
+    const MILLIS_MAX: u64 = 253_402_300_799_999;
+    let Some((millis, number)) = text.split_once('-') else { return false };
+    let (Ok(millis), Ok(number)) = (millis.parse::<u64>(), number.parse::<u32>()) else { return false };
+    millis <= MILLIS_MAX && format!("{millis}-{number}") == text
+}
+
+fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+fn bad_members(function: Function, members: &[(String, Box<RawValue>)], keyed: bool) -> BTreeSet<String> {
+    let mut bad = BTreeSet::new();
+    for (index, (name, raw)) in members.iter().enumerate() {
+        let text = serde_json::from_str::<String>(raw.get()).ok();
+        let is = |right: fn(&str) -> bool| text.as_deref().is_some_and(right);
+        let right = match name.as_str() {
+            name if !names(function).contains(&name) => false,
+            "userId" => is(is_user_id),
+            "contentType" => is(is_content_type),
+            "source" => is(|source| ["purchase", "promotion", "adjustment"].contains(&source)),
+            "amount" | "tokenCost" => {
+                let amount = serde_json::from_str::<Value>(raw.get()).ok().and_then(|amount| amount.as_u64());
+                amount.is_some_and(|amount| (1..=AMOUNT_MAX).contains(&amount))
+            }
+            "description" => is(|text| {
+                let shown = |letter: char| "\n\r\t".contains(letter) || !letter.is_control();
+                (1..=500).contains(&text.chars().count()) && text.chars().all(shown)
+            }),
+            "metadata" => serde_json::from_str::<Map<String, Value>>(raw.get()).is_ok_and(|metadata| {
+                let metadata = Value::Object(metadata);
+                metadata.to_string().len() <= 2_048 && levels(&metadata) <= 100
+            }),
+            _ => unreachable!("all names of bodies are above"),
+        };
+        if !right || members[..index].iter().any(|(earlier, _)| earlier == name) {
+            bad.insert(name.clone());
+        }
+    }
+    let missing = |name: &str| !members.iter().any(|(known, _)| known == name);
+    if keyed && missing("userId") {
+        bad.insert("userId".to_owned());
+    }
+    if function == Function::Tokens && missing("amount") {
+        bad.insert("amount".to_owned());
+    }
+    bad
+}
+
+fn levels(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(levels).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(levels).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// The members of a JSON object as they stand there, also those that are repeated.
+struct Members(Vec<(String, Box<RawValue>)>);
+
+impl<'de> serde::Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Visitor)
+    }
+}
