@@ -1,5 +1,5 @@
-//! What is wrong with stored JSON, for the operator's log: the place and the kind, never the text, which may be a caller's
-//! own words.
+//! What is wrong with stored JSON, for the operator's log: the place and the kind, never the text, which may be a
+//! caller's own words.
 
 use serde_json::error::Category;
 
