@@ -3,6 +3,7 @@ use crate::{
     ledger::{Account, Entry, Recount, Source, TransactionId, TransactionType},
     plans::{Catalogue, NotInCatalogue},
     store::{History, inspect::StoredEntry},
+    unreadable::Unreadable,
 };
 
 /// Compares an account with its histories, which are shown to it entry by entry: the archives in their order, then the
@@ -117,7 +118,7 @@ impl<'a> Checker<'a> {
             Err(error) => {
                 self.current.readable = false;
                 self.current.balance = None;
-                self.wrong(stored, Difference::Unreadable(error.to_string()));
+                self.wrong(stored, Difference::Unreadable(Unreadable::from(error).to_string()));
             }
         }
     }

@@ -221,17 +221,17 @@ pub(super) fn forms() -> Vec<Case> {
         (
             "an entry of another form",
             |it| it.entry(1, |entry| *entry = json!({"amount": 3})),
-            told(&["history, entry @11: cannot be read: missing field `type` at line 1 column 12"]),
+            told(&["history, entry @11: cannot be read: it holds what does not belong there at line 1, column 12"]),
         ),
         (
             "an entry cut off",
             |it| it.raw_entry(4, b"{\"type\":\"DEB"),
-            told(&["history, entry @14: cannot be read: EOF while parsing a string at line 1 column 12"]),
+            told(&["history, entry @14: cannot be read: it ends too early at line 1, column 12"]),
         ),
         (
             "an entry that is not text",
             |it| it.raw_entry(1, b"{\"type\":\"\xff\"}"),
-            told(&["history, entry @11: cannot be read: invalid unicode code point at line 1 column 10"]),
+            told(&["history, entry @11: cannot be read: it is not JSON at line 1, column 10"]),
         ),
         (
             "an id that is none",
