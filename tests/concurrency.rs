@@ -1,4 +1,5 @@
-//! Many callers at once, in several processes: nothing lost, nothing twice, nothing oversold.
+//! Many callers at once, in several processes, on one Redis and on a cluster: nothing lost, nothing twice, nothing
+//! oversold.
 
 use std::collections::HashMap;
 
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     client::{Client, sum},
+    cluster::Cluster,
     load::assert_running_balances,
     redis::Redis,
     server::{Backend, Deployment, Instance},
@@ -15,11 +17,10 @@ use crate::support::{
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
 
-/// Further instances of a function over `redis`, and a client for each.
-fn instances(redis: &Redis, function: &'static str, count: usize) -> Vec<(Instance, Client)> {
-    let url = redis.url();
+/// Further instances of a function with this `REDIS_URL`, and a client for each.
+fn instances(url: &str, function: &'static str, count: usize) -> Vec<(Instance, Client)> {
     let start = |_| {
-        let instance = Instance::start(function, &[("REDIS_URL", &url), DEVELOPMENT]);
+        let instance = Instance::start(function, &[("REDIS_URL", url), DEVELOPMENT]);
         let client = Client::new([(function, instance.base())].into());
         (instance, client)
     };
@@ -28,11 +29,17 @@ fn instances(redis: &Redis, function: &'static str, count: usize) -> Vec<(Instan
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_tokens_are_spent_once() {
-    let redis = Redis::start();
-    let deployment = Deployment::start(&redis, &[DEVELOPMENT]);
+    let (redis, cluster) = (Redis::start(), Cluster::start());
+    for url in [redis.url(), cluster.url()] {
+        spend_the_last_tokens(&url).await;
+    }
+}
+
+async fn spend_the_last_tokens(url: &str) {
+    let deployment = Deployment::over(url, &[DEVELOPMENT]);
     let client = deployment.client();
     client.post("generations", json!({"userId": "u", "tokenCost": 4997})).await.ok();
-    let processes = instances(&redis, "generations", 4);
+    let processes = instances(url, "generations", 4);
     let debit = |number: usize| {
         let client = &processes[number % 4].1;
         client.post("generations", json!({"userId": "u", "tokenCost": 3}))
@@ -61,12 +68,21 @@ async fn the_last_tokens_are_spent_once_in_the_local_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_debits_from_four_processes_all_count_once() {
-    const USERS: usize = 50;
-    const DEBITS: usize = 20_000;
     let redis = Redis::start();
-    let deployment = Deployment::start(&redis, &[DEVELOPMENT]);
+    debit_from_four_processes(&redis.url(), 20_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn six_thousand_debits_on_a_cluster_all_count_once() {
+    let cluster = Cluster::start();
+    debit_from_four_processes(&cluster.url(), 6_000).await;
+}
+
+async fn debit_from_four_processes(url: &str, debits: usize) {
+    const USERS: usize = 50;
+    let deployment = Deployment::over(url, &[DEVELOPMENT]);
     let client = deployment.client();
-    let processes = instances(&redis, "generations", 4);
+    let processes = instances(url, "generations", 4);
     let debit = |number: usize| {
         let client = processes[number % 4].1.clone();
         // A cost of its own for each debit of a user, so that each can be told from the others.
@@ -79,7 +95,7 @@ async fn twenty_thousand_debits_from_four_processes_all_count_once() {
     for user in 0..USERS {
         client.post("tokens", json!({"userId": format!("user-{user}"), "amount": 1_000_000})).await.ok();
     }
-    let answers: Vec<_> = stream::iter(0..DEBITS).map(debit).buffer_unordered(128).collect().await;
+    let answers: Vec<_> = stream::iter(0..debits).map(debit).buffer_unordered(128).collect().await;
     let mut costs: HashMap<String, Vec<u64>> = HashMap::new();
     for (user, cost, answer) in answers {
         let result = answer.ok();
@@ -96,7 +112,7 @@ async fn twenty_thousand_debits_from_four_processes_all_count_once() {
         assert_eq!(i128::from(client.stats(&user).await["tokenBalance"].as_u64().unwrap()), sum(&history));
         assert_running_balances(&history);
     }
-    assert_sound(&redis, USERS as u64);
+    assert_sound(url, USERS as u64);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,8 +134,11 @@ async fn two_thousand_debits_in_the_local_server_all_count_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_first_touches_at_once_open_once() {
-    for backend in Backend::both(&[DEVELOPMENT]) {
-        let client = backend.client();
+    let cluster = Cluster::start();
+    let on_cluster = Deployment::over(&cluster.url(), &[DEVELOPMENT]);
+    let backends = Backend::both(&[DEVELOPMENT]);
+    let clients = backends.iter().map(|backend| (format!("{backend:?}"), backend.client()));
+    for (backend, client) in clients.chain([("functions on a cluster".to_owned(), on_cluster.client())]) {
         for round in 0..10 {
             let user = format!("new-{round}");
             let path = format!("stats?userId={user}");
@@ -127,21 +146,29 @@ async fn two_first_touches_at_once_open_once() {
             let debit = client.post("generations", json!({"userId": user}));
             let credit = client.post("tokens", json!({"userId": user, "amount": 10}));
             let (read, debit, credit) = tokio::join!(read, debit, credit);
-            assert_eq!((read.status, debit.status, credit.status), (200, 200, 200), "{backend:?}");
+            assert_eq!((read.status, debit.status, credit.status), (200, 200, 200), "{backend}");
             let history = client.history(&user).await;
             let openings = history.iter().filter(|entry| entry["source"] == "initial").count();
-            assert_eq!((openings, history.len(), sum(&history)), (1, 3, 5007), "{backend:?}");
+            assert_eq!((openings, history.len(), sum(&history)), (1, 3, 5007), "{backend}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resets_during_debits_lose_no_entry() {
-    let redis = Redis::start();
-    let deployment = Deployment::start(&redis, &[DEVELOPMENT]);
+    let (redis, cluster) = (Redis::start(), Cluster::start());
+    reset_during_debits(&redis.url(), |key| redis.command(&["XRANGE", key, "-", "+"])).await;
+    reset_during_debits(&cluster.url(), |key| cluster.command(&["XRANGE", key, "-", "+"])).await;
+}
+
+/// The entries of a stream: ids and fields.
+type Stream = Vec<(String, HashMap<String, String>)>;
+
+async fn reset_during_debits(url: &str, stream_at: impl Fn(&str) -> Stream) {
+    let deployment = Deployment::over(url, &[DEVELOPMENT]);
     let client = deployment.client();
     client.stats("u").await;
-    let processes = instances(&redis, "generations", 2);
+    let processes = instances(url, "generations", 2);
     let debits = stream::iter(0..600).map(|number: usize| {
         let client = processes[number % 2].1.clone();
         async move { client.post("generations", json!({"userId": "u", "tokenCost": number % 7 + 1})).await }
@@ -155,7 +182,7 @@ async fn resets_during_debits_lose_no_entry() {
 
     let mut written = Vec::new();
     for key in (0..12).map(|number| format!("jeton:{{u}}:archive:{number}")).chain(["jeton:{u}:history".to_owned()]) {
-        let entries: Vec<(String, HashMap<String, String>)> = redis.command(&["XRANGE", &key, "-", "+"]);
+        let entries = stream_at(&key);
         assert!(!entries.is_empty(), "{key}");
         for (id, fields) in entries {
             let entry: Value = serde_json::from_str(&fields["tx"]).unwrap();
@@ -170,5 +197,5 @@ async fn resets_during_debits_lose_no_entry() {
     written.sort_unstable();
     assert_eq!(written, acknowledged, "each acknowledged debit is in one history, and only there");
     assert_eq!(i128::from(client.stats("u").await["tokenBalance"].as_u64().unwrap()), sum(&client.history("u").await));
-    assert_sound(&redis, 1);
+    assert_sound(url, 1);
 }

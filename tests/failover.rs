@@ -136,6 +136,6 @@ async fn a_fail_over_under_load_loses_at_most_what_was_not_replicated_and_double
 
         let ledger = load.stop().await;
         let (before, after) = (0, 2);
-        ledger.assert_kept_where(&pair.new, |debit| debit.ended == before || debit.begun == after).await;
+        ledger.assert_kept_where(&pair.new.url(), |debit| debit.ended == before || debit.begun == after).await;
     }
 }

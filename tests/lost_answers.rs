@@ -13,7 +13,10 @@ use jeton::{
     store::{ANSWER_WITHIN, StoreError, redis::RedisStore},
 };
 
+use tempfile::TempDir;
+
 use crate::support::{
+    cluster,
     proxy::{Fault, Proxy},
     redis::Redis,
     service::{article, caller, granted, refused, rendered, service_over, tokens},
@@ -24,21 +27,37 @@ use crate::support::{
 struct Broken {
     redis: Redis,
     proxy: Proxy,
+    /// `REDIS_URL` of a process behind the line.
+    url: String,
     store: RedisStore,
+    _folder: Option<TempDir>,
 }
 
 impl Broken {
     async fn start() -> Self {
-        let redis = Redis::start();
+        Self::over(Redis::start()).await
+    }
+
+    async fn over(redis: Redis) -> Self {
         redis.command::<String>(&["SCRIPT", "LOAD", include_str!("../src/store/commit.lua")]);
         let proxy = Proxy::start(redis.port()).await;
         let store = RedisStore::new(&redis.url(), "jeton").unwrap();
-        Self { redis, proxy, store }
+        Self { redis, url: proxy.url(), proxy, store, _folder: None }
+    }
+
+    /// The same, where Redis is a cluster of one node, which tells that it is at the other end of the line.
+    async fn start_cluster() -> Self {
+        let (redis, folder) = cluster::lone_node();
+        let broken = Self::over(redis).await;
+        let url = broken.proxy.url();
+        let port = url.rsplit(':').next().unwrap();
+        broken.redis.command::<()>(&["CONFIG", "SET", "cluster-announce-port", port]);
+        Self { url: format!("{url},{url}"), _folder: Some(folder), ..broken }
     }
 
     /// A process behind the breaking line.
     fn service(&self) -> StatsService {
-        service_over(&self.proxy.url())
+        service_over(&self.url)
     }
 
     /// A process on a line of its own.
@@ -176,15 +195,15 @@ async fn every_change_is_made_once_whatever_happens_to_its_commit() {
         &[RequestLost, LateAfter("HMGET")],
         &[RequestLost, RequestLost, RequestLost],
     ];
-    let broken = Broken::start().await;
-    for change in Change::ALL {
+    let kinds = [Broken::start().await, Broken::start_cluster().await];
+    for (broken, change) in kinds.iter().flat_map(|broken| Change::ALL.map(|change| (broken, change))) {
         for (number, faults) in faults.iter().enumerate() {
             // A refusal without a key writes nothing; where there is no look nothing can come after it.
             let no_commit = change == Change::Refusal && !faults.is_empty();
             if no_commit || (faults.contains(&LateAfter("XRANGE")) && !change.is_looked_up()) {
                 continue;
             }
-            let case = format!("{change:?}, {faults:?}");
+            let case = format!("{}: {change:?}, {faults:?}", broken.url);
             let (service, user) = (broken.service(), UserId::new(&format!("{change:?}-{number}")).unwrap());
             if change.on_known_account() {
                 granted(service.record_generation(&user, article(10), caller(None)).await);

@@ -18,6 +18,7 @@ mod billing;
 mod billing_dates;
 mod broken_store;
 mod catalogue;
+mod cluster;
 mod commits;
 mod concurrency;
 mod damage;

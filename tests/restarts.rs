@@ -18,5 +18,5 @@ async fn what_was_acknowledged_survives_a_killed_redis() {
         redis.start_again();
     }
     load.acknowledges(50).await;
-    load.stop().await.assert_kept(&redis).await;
+    load.stop().await.assert_kept(&redis.url()).await;
 }

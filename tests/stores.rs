@@ -1,5 +1,5 @@
-//! What every store promises: one conformance suite for the one in Redis and the embedded one. `redis` and `embedded`
-//! hold what each alone has to show.
+//! What every store promises: one conformance suite for the one in Redis, the one in a Redis Cluster, and the embedded
+//! one. `redis` and `embedded` hold what each alone has to show.
 
 mod damage;
 mod embedded;
@@ -7,7 +7,13 @@ mod inspect;
 mod pages;
 mod redis;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use jeton::{
     ledger::{Amount, Command, Source, Timestamp, Transaction, TransactionId, UserId},
@@ -20,6 +26,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::{
+    cluster::Cluster,
     redis::Redis,
     world::{DAY, START, World, credit, debit, entries, once, revision},
 };
@@ -28,19 +35,38 @@ use crate::support::{
 struct Kept {
     store: Box<dyn Inspect>,
     redis: Option<Redis>,
+    /// The cluster, and what the keys in it begin with.
+    cluster: Option<(Arc<Cluster>, String)>,
     _folder: Option<TempDir>,
 }
 
 impl Kept {
-    fn both() -> [Self; 2] {
+    fn all() -> [Self; 3] {
+        static CLUSTERED: AtomicU32 = AtomicU32::new(0);
         let redis = Redis::start();
         let in_redis = RedisStore::new(&redis.url(), "jeton").unwrap();
+        let cluster = Cluster::shared();
+        let prefix = format!("jeton-{}", CLUSTERED.fetch_add(1, Ordering::Relaxed));
+        let in_cluster = RedisStore::new(&cluster.url(), &prefix).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let embedded = EmbeddedStore::open(folder.path()).unwrap();
         [
-            Self { store: Box::new(in_redis), redis: Some(redis), _folder: None },
-            Self { store: Box::new(embedded), redis: None, _folder: Some(folder) },
+            Self { redis: Some(redis), ..Self::of(in_redis) },
+            Self { cluster: Some((cluster, prefix)), ..Self::of(in_cluster) },
+            Self { _folder: Some(folder), ..Self::of(embedded) },
         ]
+    }
+
+    fn of(store: impl Inspect + 'static) -> Self {
+        Self { store: Box::new(store), redis: None, cluster: None, _folder: None }
+    }
+
+    /// How long Redis still keeps a key of `u`, in milliseconds, if Redis keeps it.
+    fn lifetime(&self, key: &str) -> Option<u64> {
+        if let Some((cluster, prefix)) = &self.cluster {
+            return Some(cluster.command(&["PTTL", &format!("{prefix}:{{u}}:{key}")]));
+        }
+        self.redis.as_ref().map(|redis| redis.command(&["PTTL", &format!("jeton:{{u}}:{key}")]))
     }
 
     fn store(&self) -> &dyn Store {
@@ -63,7 +89,7 @@ fn at(millis: u64) -> Timestamp {
 
 #[tokio::test]
 async fn nobody_has_nothing() {
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let (store, nobody) = (kept.store(), user("nobody"));
         store.ping().await.unwrap();
         assert_eq!(store.load(&nobody).await.unwrap(), None);
@@ -87,7 +113,7 @@ async fn what_is_committed_is_read_back_as_it_was() {
     ];
     let keys = ["k".to_owned(), every_character, "k".repeat(255), "{u}:account".to_owned(), "*".to_owned()];
     let texts = ["plain", "« l'été » \"quoted\" \\ 漢字 🦀", "two\nlines\r\n\ttabbed", "nul \0 and \u{7f}\u{2028}", ""];
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let store = kept.store();
         let mut worlds = Vec::new();
         for id in &users {
@@ -116,7 +142,7 @@ async fn what_is_committed_is_read_back_as_it_was() {
 
 #[tokio::test]
 async fn a_commit_on_another_revision_tells_the_account_and_writes_nothing() {
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let store = kept.store();
         let mut present = World::new(store, "present");
         present.apply(&[Command::Touch], START).await;
@@ -147,7 +173,7 @@ async fn a_commit_on_another_revision_tells_the_account_and_writes_nothing() {
 
 #[tokio::test]
 async fn a_used_key_tells_its_answer_and_nothing_is_written() {
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let store = kept.store();
         let mut world = World::new(store, "u");
         let mut first = world.draft(&[debit("ARTICLE", 3)], START);
@@ -180,7 +206,7 @@ async fn a_used_key_tells_its_answer_and_nothing_is_written() {
 
 #[tokio::test]
 async fn entries_are_read_from_either_end_and_carry_their_commit() {
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let store = kept.store();
         let mut world = World::new(store, "u");
         let mut marks = Vec::new();
@@ -220,7 +246,7 @@ async fn entries_are_read_from_either_end_and_carry_their_commit() {
 
 #[tokio::test]
 async fn a_reset_puts_the_history_away() {
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let store = kept.store();
         let mut world = World::new(store, "u");
         let mut marks = BTreeMap::new();
@@ -262,7 +288,7 @@ async fn a_reset_puts_the_history_away() {
 
 #[tokio::test]
 async fn a_first_touch_may_be_a_reset() {
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let mut world = World::new(kept.store(), "u");
         world.apply(&[Command::Reset], START).await;
         world.assert_kept("opened").await;
@@ -278,7 +304,7 @@ async fn a_first_touch_may_be_a_reset() {
 #[tokio::test]
 async fn due_users_come_in_the_order_of_their_times() {
     let noted = [("eve", 5), ("adam", 5), ("zoe", 1), ("later", 9), ("bob", 3), ("Al", 5)];
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let store = kept.store();
         for (id, time) in noted {
             store.note_due(&user(id), at(START + time)).await.unwrap();
@@ -321,7 +347,7 @@ async fn due_users_come_in_the_order_of_their_times() {
 
 #[tokio::test]
 async fn answers_are_remembered_for_a_day() {
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let mut world = World::new(kept.store(), "u");
         let mut first = world.draft(&[Command::Touch], START);
         // More than one commit clears away.
@@ -330,9 +356,8 @@ async fn answers_are_remembered_for_a_day() {
         let record = first.commit.once[20].1.clone();
         world.write(first).await;
         assert_eq!(world.remembered(&["key"], START + DAY - 1).await.unwrap(), [Some(record)]);
-        if let Some(redis) = &kept.redis {
+        if let Some(lifetime) = kept.lifetime("once:key") {
             // Redis keeps the time itself.
-            let lifetime: u64 = redis.command(&["PTTL", "jeton:{u}:once:key"]);
             assert!((DAY - 60_000..=DAY).contains(&lifetime), "{lifetime} ms");
             continue;
         }

@@ -29,7 +29,7 @@ async fn killed_connections_cost_nobody_a_debit() {
     load.acknowledges(50).await;
     // Who is hit six times in a row is told so.
     assert!(load.refusals() <= killed / 100, "{}", load.refusals());
-    load.stop().await.assert_kept(&redis).await;
+    load.stop().await.assert_kept(&redis.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +47,7 @@ async fn a_redis_that_stops_for_longer_than_an_answer_may_take_costs_nobody_anyt
     redis.command::<()>(&["DEBUG", "SLEEP", "5"]);
     assert!(load.refusals() > 0);
     load.acknowledges(100).await;
-    load.stop().await.assert_kept(&redis).await;
+    load.stop().await.assert_kept(&redis.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +70,7 @@ async fn a_redis_that_forgets_its_scripts_again_and_again_refuses_nobody() {
     over.store(true, Ordering::SeqCst);
     assert!(flushing.await.unwrap() > 100);
     assert_eq!(load.refusals(), 0);
-    load.stop().await.assert_kept(&redis).await;
+    load.stop().await.assert_kept(&redis.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,7 +89,7 @@ async fn a_redis_that_fills_up_refuses_and_goes_on_once_there_is_room() {
         let line = instance.process.wait_for_line(|line| line.contains("\"status\":503"));
         assert!(line.contains("refuses the command: ") && line.contains("maxmemory"), "{line}");
     }
-    load.stop().await.assert_kept(&redis).await;
+    load.stop().await.assert_kept(&redis.url()).await;
 }
 
 /// What becomes of a user when Redis is full at one moment and has room at the next.

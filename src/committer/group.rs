@@ -14,8 +14,9 @@ use crate::{
 /// account at once, one comes through at each round.
 const CONFLICTS_MAX: u32 = 100;
 
-/// How often a group is committed again because the store did not answer, before it gives up.
-const LOSSES_MAX: u32 = 5;
+/// How often a group is committed again because the store did not answer, before it gives up: after pauses of up to
+/// 2 s together, in which a cluster may have moved a slot or found another primary.
+const LOSSES_MAX: u32 = 8;
 
 /// Commands on one account that are committed together.
 pub(super) struct Group<'a> {

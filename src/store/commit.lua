@@ -2,7 +2,7 @@
 --
 -- KEYS[1]     account: hash `rev`, `doc`
 -- KEYS[2]     history: stream of `tx`, `c`
--- KEYS[3]     archive: where the history goes at a reset; not touched otherwise
+-- KEYS[3]     archive: where the history goes at a reset; the history itself when there is none
 -- KEYS[4..]   once: one string for each idempotent request of the commit
 --
 -- ARGV[1]     the revision that the account must have; '' when there must be no account

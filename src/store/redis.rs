@@ -1,9 +1,15 @@
-//! The store in Redis: data as JSON, under the [keys](super::keys), over one connection that is opened at the first
-//! need and shared by all requests of the process.
+//! The store in Redis, one server or a cluster: data as JSON, under the [keys](super::keys), over one connection to each
+//! server that is opened at the first need and shared by all requests of the process.
 
+mod call;
+mod cluster;
 mod connection;
+mod endpoints;
 mod failure;
 mod inspect;
+mod line;
+mod nodes;
+mod slots;
 
 use std::{
     fmt,
@@ -14,8 +20,8 @@ use ::redis::{Cmd, FromRedisValue, Script, Value, cmd};
 use futures_util::future::{join, try_join_all};
 use once_cell::sync::Lazy;
 
-use self::connection::Connection;
-pub use self::failure::InvalidRedisUrl;
+pub use self::endpoints::InvalidRedisUrl;
+use self::{call::Call, line::Line};
 use super::{
     Answer, Archive, Commit, Committed, EntryRange, History, ONCE_LIFETIME, OnceRecord, Order, Revision, Store,
     StoreError, Stored,
@@ -38,61 +44,46 @@ static COMMIT: Lazy<Script> = Lazy::new(|| Script::new(COMMIT_SCRIPT));
 /// Accounts and histories in Redis.
 #[derive(Debug)]
 pub struct RedisStore {
-    connection: Connection,
+    line: Line,
     keys: Keys,
 }
 
 impl RedisStore {
-    /// A store at `url` (`redis://` or `rediss://`) whose keys begin with `prefix`. Nothing is sent yet.
+    /// A store at `url` (`redis://` or `rediss://`; several, separated by commas: nodes of a Redis Cluster) whose keys
+    /// begin with `prefix`. Nothing is sent yet.
     ///
     /// # Errors
     /// [`InvalidRedisUrl`] when `url` is not the URL of a Redis.
     pub fn new(url: &str, prefix: &str) -> Result<Self, InvalidRedisUrl> {
-        Ok(Self { connection: Connection::new(url)?, keys: Keys::new(prefix) })
+        Ok(Self { line: Line::new(url)?, keys: Keys::new(prefix) })
     }
 
-    /// Sends a command that changes nothing, again if the line breaks.
-    async fn read<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        let begun = Instant::now();
-        let mut attempt = 0_u32;
-        loop {
-            let failed = match self.connection.send(command).await {
-                Ok(value) => return self.parse(value),
-                // What is of another type under one of our keys was not written by Jeton.
-                Err(StoreError::Refused(cause)) if cause.contains("WRONGTYPE") => {
-                    return Err(StoreError::Damaged(cause));
-                }
-                Err(error) => error,
-            };
-            attempt = attempt.saturating_add(1);
-            let pause = pause_before(attempt, system::random());
-            if !matches!(failed, StoreError::Unavailable { .. }) || begun.elapsed().saturating_add(pause) > READ_RETRIES
-            {
-                return Err(failed);
-            }
-            tokio::time::sleep(pause).await;
-        }
+    /// Sends a command about `key` that changes nothing, again if the line breaks.
+    async fn read<T: FromRedisValue>(&self, key: &str, command: &Cmd) -> Result<T, StoreError> {
+        self.parse(patiently(|| self.line.send(key, Call::of(command))).await?)
     }
 
     fn parse<T: FromRedisValue>(&self, value: Value) -> Result<T, StoreError> {
         // The client's own words are left out: they quote the answer.
         ::redis::from_redis_value(value)
-            .map_err(|_| StoreError::Damaged(format!("{} gave an answer of another form", self.connection)))
+            .map_err(|_| StoreError::Damaged(format!("{} gave an answer of another form", self.line)))
     }
 
     async fn evaluate(&self, commit: &Commit) -> Result<Value, StoreError> {
-        self.connection.send_script(&self.commit_call(commit)?, COMMIT_SCRIPT).await
+        let call = Call { command: &self.commit_call(commit)?, script: Some(COMMIT_SCRIPT) };
+        self.line.send(&self.keys.account(&commit.user), call).await
     }
 
     fn commit_call(&self, commit: &Commit) -> Result<Cmd, StoreError> {
         let Commit { user, expected, revision, document, entries, archive, once, due: _, now: _ } = commit;
-        let archive_key = archive.map_or(0, |Archive { number, .. }| number);
+        // While a slot moves to another node, a call that names a key that is not there has to wait: none is named in vain.
+        let archived = archive.map_or(History::Current, |Archive { number, .. }| History::Archived(number));
         let mut call = cmd("EVALSHA");
         call.arg(COMMIT.get_hash())
             .arg(3_usize.saturating_add(once.len()))
             .arg(self.keys.account(user))
             .arg(self.keys.history(user, History::Current))
-            .arg(self.keys.history(user, History::Archived(archive_key)));
+            .arg(self.keys.history(user, archived));
         for (key, _) in once {
             call.arg(self.keys.once(user, key));
         }
@@ -138,15 +129,34 @@ impl RedisStore {
     }
 
     async fn write_due(&self, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
-        let command = cmd("ZADD").arg(self.keys.due_of(user)).arg(at.as_millis()).arg(user.as_str()).to_owned();
-        self.connection.send(&command).await.map(|_| ())
+        let key = self.keys.due_of(user);
+        let command = cmd("ZADD").arg(&key).arg(at.as_millis()).arg(user.as_str()).to_owned();
+        self.line.send(&key, Call::of(&command)).await.map(|_| ())
     }
 }
 
 impl fmt::Display for RedisStore {
     /// Where it is, without a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.connection.fmt(f)
+        self.line.fmt(f)
+    }
+}
+
+/// Asks again, as long as no answer comes and there is time.
+async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(ask: impl Fn() -> F) -> Result<T, StoreError> {
+    let begun = Instant::now();
+    let mut attempt = 0_u32;
+    loop {
+        let failed = match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        attempt = attempt.saturating_add(1);
+        let pause = pause_before(attempt, system::random());
+        if !matches!(failed, StoreError::Unavailable { .. }) || begun.elapsed().saturating_add(pause) > READ_RETRIES {
+            return Err(failed);
+        }
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -164,8 +174,9 @@ impl Store for RedisStore {
 
     fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>> {
         Box::pin(async move {
-            let command = cmd("HMGET").arg(self.keys.account(user)).arg("rev").arg("doc").to_owned();
-            match self.read(&command).await? {
+            let key = self.keys.account(user);
+            let command = cmd("HMGET").arg(&key).arg("rev").arg("doc").to_owned();
+            match self.read(&key, &command).await? {
                 (None, None) => Ok(None),
                 (Some(revision), Some(document)) => {
                     let (revision, document): (String, String) = (revision, document);
@@ -208,9 +219,9 @@ impl Store for RedisStore {
 
     fn written_by<'a>(&'a self, user: &'a UserId, history: History, id: TransactionId) -> Answer<'a, Option<Revision>> {
         Box::pin(async move {
-            let id = id.to_string();
-            let command = cmd("XRANGE").arg(self.keys.history(user, history)).arg(&id).arg(&id).to_owned();
-            let found: Vec<(String, Vec<(String, String)>)> = self.read(&command).await?;
+            let (key, id) = (self.keys.history(user, history), id.to_string());
+            let command = cmd("XRANGE").arg(&key).arg(&id).arg(&id).to_owned();
+            let found: Vec<(String, Vec<(String, String)>)> = self.read(&key, &command).await?;
             let mark = found.into_iter().flat_map(|(_, fields)| fields).find(|(name, _)| name == "c");
             Ok(mark.map(|(_, revision)| Revision::new(revision)))
         })
@@ -228,9 +239,9 @@ impl Store for RedisStore {
                 Order::Ascending => ("XRANGE", after, before),
                 Order::Descending => ("XREVRANGE", before, after),
             };
-            let history = self.keys.history(user, History::Current);
-            let command = cmd(verb).arg(history).arg(first).arg(last).arg("COUNT").arg(range.count).to_owned();
-            let found: Vec<(String, Vec<(String, String)>)> = self.read(&command).await?;
+            let key = self.keys.history(user, History::Current);
+            let command = cmd(verb).arg(&key).arg(first).arg(last).arg("COUNT").arg(range.count).to_owned();
+            let found: Vec<(String, Vec<(String, String)>)> = self.read(&key, &command).await?;
             found.into_iter().map(|(id, fields)| transaction(user, &id, fields)).collect()
         })
     }
@@ -238,8 +249,9 @@ impl Store for RedisStore {
     fn due(&self, until: Timestamp, limit: usize) -> Answer<'_, Vec<UserId>> {
         Box::pin(async move {
             let of_key = |number| async move {
+                let key = self.keys.due(number);
                 let command = cmd("ZRANGEBYSCORE")
-                    .arg(self.keys.due(number))
+                    .arg(&key)
                     .arg("-inf")
                     .arg(until.as_millis())
                     .arg("WITHSCORES")
@@ -247,7 +259,7 @@ impl Store for RedisStore {
                     .arg(0)
                     .arg(limit)
                     .to_owned();
-                self.read::<Vec<(String, f64)>>(&command).await
+                self.read::<Vec<(String, f64)>>(&key, &command).await
             };
             let found = try_join_all((0..DUE_KEYS).map(of_key)).await?;
             // A note is a hint: one that is no time of ours is looked at like the others, and then corrected.
@@ -269,7 +281,12 @@ impl Store for RedisStore {
     }
 
     fn ping(&self) -> Answer<'_, ()> {
-        Box::pin(async move { self.read::<String>(&cmd("PING")).await.map(|_| ()) })
+        // Every server, as each of them has some of the users.
+        let ask_all = async || {
+            let (primaries, ping) = (self.line.primaries().await?, cmd("PING"));
+            try_join_all(primaries.iter().map(|primary| self.line.send_to(primary, Call::of(&ping)))).await
+        };
+        Box::pin(async move { patiently(ask_all).await.map(|_| ()) })
     }
 }
 

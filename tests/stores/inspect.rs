@@ -24,7 +24,7 @@ async fn walk(store: &dyn Inspect, limit: usize) -> Vec<UserId> {
         let page = store.users(cursor, limit).await.unwrap();
         users.extend(page.users);
         pages += 1;
-        assert!(pages < 1_000, "{}: no end", store.name());
+        assert!(pages < 100_000, "{}: no end", store.name());
         let Some(next) = page.next else { return users };
         cursor = Some(next);
     }
@@ -36,7 +36,7 @@ fn set(users: impl IntoIterator<Item = UserId>) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn a_walk_meets_every_user() {
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let (name, store) = (kept.store().name(), kept.inspect());
         assert_eq!(walk(store, 10).await, [], "{name}");
         let mut all: BTreeSet<String> = ["history", "u:once:k", "a|b@c.d+e~f-g", "z"].map(str::to_owned).into();
@@ -48,7 +48,9 @@ async fn a_walk_meets_every_user() {
         kept.store().note_due(&user("noted"), at(START)).await.unwrap();
         for limit in [1, 7, 50, 1_000] {
             let users = walk(store, limit).await;
-            assert_eq!((users.len(), set(users)), (all.len(), all.clone()), "{name}: {limit}");
+            // Where others write at the same time, Redis may be growing its table, and name some twice.
+            assert!(users.len() == all.len() || kept.cluster.is_some(), "{name}: {limit}");
+            assert_eq!(set(users), all, "{name}: {limit}");
         }
 
         // Who had an account when a walk began is met, whoever comes meanwhile.
@@ -108,7 +110,7 @@ async fn a_walk_in_redis_meets_lost_accounts_and_passes_over_what_is_not_jetons(
 
 #[tokio::test]
 async fn stored_entries_are_those_of_one_history_in_order() {
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let (name, store) = (kept.store().name(), kept.inspect());
         let mut world = World::new(kept.store(), "u");
         world.apply(&[Command::Touch, debit("ARTICLE", 3)], START).await;
@@ -146,7 +148,7 @@ async fn stored_entries_are_those_of_one_history_in_order() {
 
 #[tokio::test]
 async fn archives_are_those_that_are_there() {
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let (name, store) = (kept.store().name(), kept.inspect());
         let mut world = World::new(kept.store(), "u");
         world.apply(&[Command::Touch], START).await;
@@ -163,7 +165,7 @@ async fn archives_are_those_that_are_there() {
 
 #[tokio::test]
 async fn a_note_is_told_and_counted() {
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let (name, store) = (kept.store().name(), kept.inspect());
         assert_eq!(store.notes().await.unwrap(), 0, "{name}");
         for (id, time) in [("a", 5), ("b", 0), ("a", 3), ("c", 253_402_300_799_999 - START)] {

@@ -46,7 +46,7 @@ async fn pages_neither_skip_nor_repeat_while_entries_arrive() {
         Selection { from: Some(at(START + 2)), to: Some(at(START + STEPS + 1)), ..articles },
         Selection { from: Some(at(START + 2)), ..debits },
     ];
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let store = kept.store();
         for (number, selection) in selections.iter().enumerate() {
             for (order, limit) in
@@ -102,7 +102,7 @@ async fn pages_neither_skip_nor_repeat_while_entries_arrive() {
 async fn a_long_history_is_read_in_order_and_a_rare_entry_is_found_in_it() {
     const LENGTH: usize = 10_000;
     const RARE: [usize; 3] = [1, 6_000, LENGTH - 1];
-    for kept in Kept::both() {
+    for kept in Kept::all() {
         let store = kept.store();
         let mut world = World::new(store, "u");
         for thousand in 0..LENGTH / 1_000 {

@@ -24,7 +24,11 @@ async fn a_redis_that_forgot_the_script_is_told_it_again() {
     let mut world = World::new(&store, "v");
     for millis in START..START + 3 {
         redis.command::<()>(&["SCRIPT", "FLUSH"]);
+        let before = redis.command_counts();
         world.apply(&[debit("ARTICLE", 3)], millis).await;
+        let calls = redis.commands_since(&before);
+        assert_eq!((calls.get("evalsha"), calls.get("eval")), (Some(&1), Some(&1)), "one trip more: {calls:?}");
+        assert!(!calls.keys().any(|name| name.starts_with("script")), "{calls:?}");
     }
     world.assert_kept("after each flush").await;
 }

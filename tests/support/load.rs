@@ -15,13 +15,12 @@ use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use super::{
     client::{Client, sum},
     process::PATIENCE,
-    redis::Redis,
-    server::{Deployment, Instance},
+    server::{Deployment, Instance, Settings},
 };
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
 const CALLERS: usize = 16;
-const USERS: usize = 3;
+const USERS: usize = 6;
 
 /// Callers under way, spread over two processes of a function.
 pub(crate) struct Load {
@@ -56,9 +55,14 @@ pub(crate) struct Debit {
 pub(crate) struct Ledger(Vec<Debit>);
 
 impl Load {
-    /// Starts the callers, whose processes find Redis at `url`. Each of their users has a million tokens.
+    /// Starts the callers, whose processes find Redis at `url`. Each of their [`users`] has a million tokens.
     pub(crate) async fn start(url: &str) -> Self {
-        let settings = [("REDIS_URL", url), DEVELOPMENT];
+        Self::start_with(url, &[]).await
+    }
+
+    /// The same, with these settings too.
+    pub(crate) async fn start_with(url: &str, settings: Settings<'_>) -> Self {
+        let settings = [&[("REDIS_URL", url), DEVELOPMENT], settings].concat();
         let tokens = Instance::start("tokens", &settings);
         let client = Client::new([("tokens", tokens.base())].into());
         for user in users() {
@@ -108,27 +112,27 @@ impl Load {
 }
 
 impl Ledger {
-    /// What was acknowledged is in `redis`, once; what was not is there once at most; the balances add up; and who asks
-    /// again under a key is told the same, byte for byte.
-    pub(crate) async fn assert_kept(&self, redis: &Redis) {
-        self.assert_kept_where(redis, |_| true).await;
+    /// What was acknowledged is in the Redis at `url`, once; what was not is there once at most; the balances add up; and
+    /// who asks again under a key is told the same, byte for byte.
+    pub(crate) async fn assert_kept(&self, url: &str) {
+        self.assert_kept_where(url, |_| true).await;
     }
 
-    /// The same, but only those of the acknowledged debits that `sure` names must be there, and are asked for again.
-    pub(crate) async fn assert_kept_where(&self, redis: &Redis, sure: impl Fn(&Debit) -> bool) {
-        let deployment = Deployment::start(redis, &[DEVELOPMENT]);
+    /// The same, but of the acknowledged debits only those that `sure` names must be there.
+    pub(crate) async fn assert_kept_where(&self, url: &str, sure: impl Fn(&Debit) -> bool) {
+        let deployment = Deployment::over(url, &[DEVELOPMENT]);
         let client = deployment.client();
         let mut written = written(&client).await;
+        let mut told: Vec<(&Debit, &String)> = Vec::new();
         for debit in &self.0 {
             let times = written.remove(&debit.tag).unwrap_or(0);
             let expected = if debit.acknowledged.is_some() && sure(debit) { 1..=1 } else { 0..=1 };
             assert!(expected.contains(&times), "{}: {:?}, written {times} times", debit.tag, debit.acknowledged);
+            let there = times == 1 && debit.keyed;
+            told.extend(debit.acknowledged.as_ref().filter(|_| there).map(|body| (debit, body)));
         }
         assert!(written.is_empty(), "nobody asked for {written:?}");
 
-        let keyed = self.0.iter().filter(|debit| debit.keyed && sure(debit));
-        let told: Vec<(&Debit, &String)> =
-            keyed.filter_map(|debit| Some((debit, debit.acknowledged.as_ref()?))).collect();
         assert!(!told.is_empty());
         let ask_again = async |(debit, body): (&Debit, &String)| {
             let again = client.post_once("generations", &debit.tag, debit.body()).await;
@@ -145,7 +149,8 @@ impl Debit {
     }
 }
 
-fn users() -> [String; USERS] {
+/// Whose tokens the callers spend.
+pub(crate) fn users() -> [String; USERS] {
     std::array::from_fn(|number| format!("u{number}"))
 }
 

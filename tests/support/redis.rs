@@ -4,12 +4,13 @@ use std::{
     collections::{BTreeMap, HashMap},
     process::Command,
     sync::Arc,
+    time::Instant,
 };
 
 use jeton::store::{Store, redis::RedisStore};
-use redis::{Client, Connection, ConnectionLike, FromRedisValue};
+use redis::{Client, Connection, ConnectionLike, FromRedisValue, RedisResult};
 
-use super::process::{Process, free_port};
+use super::process::{PATIENCE, Process, free_port};
 
 /// A Redis server. It ends with its value.
 pub(crate) struct Redis {
@@ -29,7 +30,7 @@ impl Redis {
         let port = free_port();
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
         let redis = Self { process: Self::spawn(port, &options), port, options };
-        redis.wait_until_ready();
+        assert!(redis.becomes_ready(), "the port was taken meanwhile");
         redis
     }
 
@@ -39,8 +40,10 @@ impl Redis {
         Process::start(command.args(options))
     }
 
-    fn wait_until_ready(&self) {
-        self.process.wait_for_line(|line| line.contains("Ready to accept connections"));
+    /// Waits until it is ready. False when it has not got its port.
+    fn becomes_ready(&self) -> bool {
+        let ready = |line: &str| line.contains("Ready to accept connections");
+        ready(&self.process.wait_for_line(|line| ready(line) || line.contains("Failed listening on port")))
     }
 
     /// Its URL.
@@ -65,10 +68,15 @@ impl Redis {
 
     /// Sends one command.
     pub(crate) fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        self.ask(words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// Sends one command, which may fail.
+    pub(crate) fn ask<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        let reply = self.connect().req_command(&command).unwrap();
-        redis::from_redis_value(reply).unwrap()
+        let reply = Client::open(self.url())?.get_connection()?.req_command(&command)?;
+        Ok(redis::from_redis_value(reply)?)
     }
 
     /// Ends it at once; its data is gone.
@@ -78,8 +86,15 @@ impl Redis {
 
     /// Starts it again on the same port.
     pub(crate) fn start_again(&mut self) {
-        self.process = Self::spawn(self.port, &self.options);
-        self.wait_until_ready();
+        // A test run beside this one may just be looking whether the port is free.
+        let begun = Instant::now();
+        loop {
+            self.process = Self::spawn(self.port, &self.options);
+            if self.becomes_ready() {
+                break;
+            }
+            assert!(begun.elapsed() < PATIENCE, "port {} is taken", self.port);
+        }
     }
 
     /// The processor of the whole server, for SIGSTOP and the like.

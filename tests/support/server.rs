@@ -83,8 +83,12 @@ pub(crate) struct Deployment {
 impl Deployment {
     /// Starts all functions with these settings over `redis`.
     pub(crate) fn start(redis: &Redis, settings: Settings<'_>) -> Self {
-        let url = redis.url();
-        let mut all = vec![("REDIS_URL", url.as_str())];
+        Self::over(&redis.url(), settings)
+    }
+
+    /// Starts all functions with these settings and this `REDIS_URL`.
+    pub(crate) fn over(url: &str, settings: Settings<'_>) -> Self {
+        let mut all = vec![("REDIS_URL", url)];
         all.extend_from_slice(settings);
         let instances = FUNCTIONS.map(|function| (function, Instance::start(function, &all)));
         Self { instances: instances.into() }

@@ -64,7 +64,7 @@ async fn a_busy_account_is_never_told_to_be_wrong() {
     assert!(entries.is_sorted() && entries[0] < entries[RUNS - 1], "nothing happened meanwhile: {entries:?}");
     let accounts: Vec<String> = redis.command(&["KEYS", "jeton:{*}:account"]);
     assert!(accounts.len() > 3, "{calls} calls opened {accounts:?}");
-    assert_sound(&redis, accounts.len() as u64);
+    assert_sound(&redis.url(), accounts.len() as u64);
 }
 
 /// `jeton verify` over `proxy`.

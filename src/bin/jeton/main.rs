@@ -40,7 +40,8 @@ struct Place {
     #[arg(long, value_name = "DIR", conflicts_with = "redis")]
     data: Option<PathBuf>,
 
-    /// The Redis to use instead of the embedded store; `REDIS_URL` does the same.
+    /// The Redis to use instead of the embedded store, or some nodes of a Redis Cluster, separated by commas;
+    /// `REDIS_URL` does the same.
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
 }

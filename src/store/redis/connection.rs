@@ -5,12 +5,15 @@ use std::{
 };
 
 use redis::{
-    Arg, AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind, Value,
-    aio::MultiplexedConnection, io::tcp::TcpSettings,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
+    aio::MultiplexedConnection, cmd,
 };
 use tokio::sync::OnceCell;
 
-use super::failure::{self, InvalidRedisUrl};
+use super::{
+    call::{self, Call},
+    failure,
+};
 use crate::store::StoreError;
 
 /// How long opening the connection may take: name, TCP, TLS, password.
@@ -23,50 +26,56 @@ const COMMANDS_WAITING_MAX: usize = 1_024;
 /// One attempt at opening, and its result: all who need the connection wait for the same one.
 type Opening = Arc<OnceCell<Result<MultiplexedConnection, StoreError>>>;
 
-/// The one connection to Redis, multiplexed: opened by the first who needs it, opened anew after it broke.
+/// The one connection to a Redis, multiplexed: opened by the first who needs it, opened anew after it broke.
 pub(super) struct Connection {
-    client: Client,
+    endpoint: ConnectionInfo,
     address: String,
     opening: Mutex<Opening>,
 }
 
 impl Connection {
-    pub(super) fn new(url: &str) -> Result<Self, InvalidRedisUrl> {
-        let info = failure::checked(url)?.into_connection_info().map_err(|_| InvalidRedisUrl::unreadable())?;
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        let address = info.addr().to_string();
-        if url.starts_with("rediss:") {
-            // The TLS library wants its cryptography named before its first use. A second call changes nothing.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
-        let client = Client::open(info).map_err(|_| InvalidRedisUrl::unreadable())?;
-        Ok(Self { client, address, opening: Mutex::default() })
+    pub(super) fn new(endpoint: ConnectionInfo) -> Self {
+        let address = endpoint.addr().to_string();
+        Self { endpoint, address, opening: Mutex::default() }
     }
 
-    /// Sends a command and waits for the answer.
-    pub(super) async fn send(&self, command: &Cmd) -> Result<Value, StoreError> {
-        self.exchange(command).await?.map_err(|error| failure::of_command(&self.address, &error))
+    /// Its host and port.
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
-    /// Sends an `EVALSHA`. A Redis that has forgotten the script did nothing: it is sent `script` itself with the call,
-    /// so that it cannot forget it in between.
-    pub(super) async fn send_script(&self, call: &Cmd, script: &str) -> Result<Value, StoreError> {
-        let answer = match self.exchange(call).await? {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.exchange(&with_script(call, script)).await?
+    /// Its host.
+    pub(super) fn host(&self) -> &str {
+        self.address.rsplit_once(':').map_or(&self.address, |(host, _)| host)
+    }
+
+    /// Makes a call and waits for the answer.
+    pub(super) async fn send(&self, call: Call<'_>) -> Result<Value, StoreError> {
+        self.exchange(call, false).await?.map_err(|error| failure::of_command(&self.address, &error))
+    }
+
+    /// Makes a call over the connection, which is opened if need be, and waits for the answer, or for Redis's reason
+    /// why it did nothing. `asking` says that the slot is only just being moved there.
+    pub(super) async fn exchange(&self, call: Call<'_>, asking: bool) -> Result<Result<Value, RedisError>, StoreError> {
+        match (self.fly(call.command, asking).await?, call.script) {
+            // A Redis that does not know the script did nothing: it gets all of it.
+            (Err(error), Some(script)) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.fly(&call::with_script(call.command, script), asking).await
             }
-            answer => answer,
-        };
-        answer.map_err(|error| failure::of_command(&self.address, &error))
+            (answer, _) => Ok(answer),
+        }
     }
 
-    /// Sends a command over the connection, which is opened if need be. A broken line is forgotten, so that the next
-    /// command opens another.
-    async fn exchange(&self, command: &Cmd) -> Result<Result<Value, RedisError>, StoreError> {
+    /// A broken line is forgotten, so that the next command opens another.
+    async fn fly(&self, command: &Cmd, asking: bool) -> Result<Result<Value, RedisError>, StoreError> {
         let opening = self.current();
         let connection = opening.get_or_init(|| self.open()).await.clone();
         let mut connection = connection.inspect_err(|_| self.forget(&opening))?;
-        let answer = connection.send_packed_command(command).await.and_then(Value::extract_error);
+        let answer = if asking {
+            fly_asking(&mut connection, command).await
+        } else {
+            connection.send_packed_command(command).await.and_then(Value::extract_error)
+        };
         Ok(answer.inspect_err(|error| {
             if failure::breaks_the_line(error) {
                 self.forget(&opening);
@@ -79,8 +88,9 @@ impl Connection {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(ANSWER_TIMEOUT))
             .set_pipeline_buffer_size(COMMANDS_WAITING_MAX);
-        let opened = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        opened.map_err(|error| failure::of_opening(&self.address, &error))
+        let opened =
+            async { Client::open(self.endpoint.clone())?.get_multiplexed_async_connection_with_config(&config).await };
+        opened.await.map_err(|error| failure::of_opening(&self.address, &error))
     }
 
     fn current(&self) -> Opening {
@@ -96,16 +106,12 @@ impl Connection {
     }
 }
 
-/// `call`, an `EVALSHA`, with the script in place of its name: an `EVAL`, which Redis remembers too.
-fn with_script(call: &Cmd, script: &str) -> Cmd {
-    let mut whole = redis::cmd("EVAL");
-    whole.arg(script);
-    for argument in call.args_iter().skip(2) {
-        if let Arg::Simple(argument) = argument {
-            whole.arg(argument);
-        }
-    }
-    whole
+/// Sends a command with what belongs before it, so that nothing comes between.
+async fn fly_asking(connection: &mut MultiplexedConnection, command: &Cmd) -> RedisResult<Value> {
+    let mut flight = redis::pipe();
+    flight.add_command(cmd("ASKING")).add_command(command.clone());
+    let mut answers = connection.send_packed_commands(&flight, 0, flight.len()).await?;
+    answers.pop().unwrap_or(Value::Nil).extract_error()
 }
 
 impl fmt::Display for Connection {
@@ -115,7 +121,7 @@ impl fmt::Display for Connection {
 }
 
 impl fmt::Debug for Connection {
-    /// Without the client, which knows the password.
+    /// Without the endpoint, which knows the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
     }

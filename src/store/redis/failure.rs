@@ -4,37 +4,17 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::store::StoreError;
 
-/// A text that is not the URL of a Redis. It is not repeated: it may hold a password.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "REDIS_URL is not a URL that Jeton can use ({0}); write redis://user:password@host:port or rediss:// for TLS, for \
-     example redis://localhost:6379"
-)]
-pub struct InvalidRedisUrl(String);
-
-impl InvalidRedisUrl {
-    /// The client's own words are left out: they may quote the URL.
-    pub(super) fn unreadable() -> Self {
-        Self("it cannot be parsed".to_owned())
-    }
-}
-
-/// `url`, if its form is one that Jeton takes.
-pub(super) fn checked(url: &str) -> Result<&str, InvalidRedisUrl> {
-    if url.contains(',') {
-        return Err(InvalidRedisUrl("several nodes, a Redis Cluster, are not supported yet".to_owned()));
-    }
-    if !(url.starts_with("redis://") || url.starts_with("rediss://")) {
-        return Err(InvalidRedisUrl("it begins with neither redis:// nor rediss://".to_owned()));
-    }
-    Ok(url)
-}
-
 /// Whether the connection is of no more use.
 pub(super) fn breaks_the_line(error: &RedisError) -> bool {
     // A timeout counts: what comes late on this line is nobody's answer any more. A replica counts: another machine has
     // taken over, and the same address may lead there.
     error.is_io_error() || error.is_unrecoverable_error() || comes_from_a_replica(error)
+}
+
+/// Whether the cluster is no longer as it was when the node was chosen.
+pub(super) fn tells_of_a_change(error: &RedisError) -> bool {
+    breaks_the_line(error)
+        || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::ClusterDown))
 }
 
 fn comes_from_a_replica(error: &RedisError) -> bool {
@@ -77,12 +57,25 @@ pub(super) fn of_command(address: &str, error: &RedisError) -> StoreError {
         _ if error.code() == Some("NOAUTH") => {
             StoreError::Misconfigured(format!("Redis at {address} wants a password: put it in REDIS_URL"))
         }
+        _ if error.detail().is_some_and(|detail| detail.contains("cluster support disabled")) => {
+            StoreError::Misconfigured(format!(
+                "Redis at {address} is not a node of a cluster: REDIS_URL must name it alone, and not several, \
+                 separated by commas"
+            ))
+        }
         _ if comes_from_a_replica(error) => StoreError::Unavailable {
             cause: format!("Redis at {address} is a replica ({error}): REDIS_URL must name the primary"),
             sent: false,
         },
+        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => StoreError::Misconfigured(format!(
+            "Redis at {address} is one node of a cluster, and another has this user: REDIS_URL must list several nodes, \
+             separated by commas, or this one twice"
+        )),
         ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::TryAgain | ServerErrorKind::ClusterDown) => {
             StoreError::Unavailable { cause: format!("Redis at {address} is not ready: {error}"), sent: false }
+        }
+        _ if error.code() == Some("WRONGTYPE") => {
+            StoreError::Damaged(format!("Redis at {address} holds something else under a key of Jeton's: {error}"))
         }
         ErrorKind::Server(_) | ErrorKind::Extension => {
             StoreError::Refused(format!("Redis at {address} refuses the command: {error}"))

@@ -3,7 +3,7 @@ use std::ops::Range;
 use futures_util::future::try_join_all;
 use redis::cmd;
 
-use super::RedisStore;
+use super::{RedisStore, call::Call, patiently};
 use crate::{
     ledger::{Timestamp, UserId},
     store::{
@@ -16,13 +16,41 @@ use crate::{
 /// The names and values of a stream's entry, which may be any bytes.
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
+impl RedisStore {
+    /// Some keys of accounts and histories, and where to go on: through one primary after the other, in the order of
+    /// their addresses. A cursor says which, and where in it.
+    async fn scan(
+        &self,
+        cursor: Option<UserCursor>,
+        limit: usize,
+    ) -> Result<(Option<UserCursor>, Vec<Vec<u8>>), StoreError> {
+        let mut primaries = patiently(|| self.line.primaries()).await?;
+        primaries.sort_unstable_by(|one, other| one.address().cmp(other.address()));
+        let (address, position) = match &cursor {
+            Some(UserCursor(cursor)) => cursor.split_once(' ').unwrap_or((cursor, "0")),
+            None => (primaries.first().map_or("", |first| first.address()), "0"),
+        };
+        let mut rest = primaries.iter().skip_while(|primary| primary.address() != address);
+        let Some(primary) = rest.next() else {
+            let cause = format!("{address} in {} was replaced while all users were gone through", self.line);
+            return Err(StoreError::Unavailable { cause, sent: false });
+        };
+        let pattern = self.keys.accounts_and_histories();
+        let command = cmd("SCAN").arg(position).arg("MATCH").arg(pattern).arg("COUNT").arg(limit).to_owned();
+        let reply = patiently(|| self.line.send_to(primary, Call::of(&command))).await?;
+        let (position, keys): (String, _) = self.parse(reply)?;
+        let next = match position.as_str() {
+            "0" => rest.next().map(|primary| format!("{} 0", primary.address())),
+            _ => Some(format!("{address} {position}")),
+        };
+        Ok((next.map(UserCursor), keys))
+    }
+}
+
 impl Inspect for RedisStore {
     fn users(&self, cursor: Option<UserCursor>, limit: usize) -> Answer<'_, UserPage> {
         Box::pin(async move {
-            let cursor = cursor.map_or_else(|| "0".to_owned(), |UserCursor(cursor)| cursor);
-            let pattern = self.keys.accounts_and_histories();
-            let command = cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(limit).to_owned();
-            let (next, keys): (String, Vec<Vec<u8>>) = self.read(&command).await?;
+            let (next, keys) = self.scan(cursor, limit).await?;
             let owned = keys.iter().filter_map(|key| self.keys.owner(str::from_utf8(key).ok()?));
             // Each account has one key. Where it is missing its histories speak for the user, the first that is there.
             let met = owned.map(|owned| async {
@@ -30,17 +58,18 @@ impl Inspect for RedisStore {
                     Owned::Account(user) => return Ok(Some(user)),
                     Owned::History(user, history) => (user, history),
                 };
-                let mut command = cmd("EXISTS").arg(self.keys.account(&user)).to_owned();
+                let account = self.keys.account(&user);
+                let mut command = cmd("EXISTS").arg(&account).to_owned();
                 if let History::Archived(number) = history {
                     command.arg(self.keys.history(&user, History::Current));
                     if let Some(before) = number.checked_sub(1) {
                         command.arg(self.keys.history(&user, History::Archived(before)));
                     }
                 }
-                Ok::<_, StoreError>((self.read::<u8>(&command).await? == 0).then_some(user))
+                Ok::<_, StoreError>((self.read::<u8>(&account, &command).await? == 0).then_some(user))
             });
             let users = try_join_all(met).await?.into_iter().flatten().collect();
-            Ok(UserPage { users, next: (next != "0").then_some(UserCursor(next)) })
+            Ok(UserPage { users, next })
         })
     }
 
@@ -54,8 +83,8 @@ impl Inspect for RedisStore {
         Box::pin(async move {
             let first = after.map_or_else(|| "-".to_owned(), |id| format!("({id}"));
             let history = self.keys.history(user, history);
-            let command = cmd("XRANGE").arg(history).arg(first).arg("+").arg("COUNT").arg(count).to_owned();
-            let found: Vec<(String, Fields)> = self.read(&command).await?;
+            let command = cmd("XRANGE").arg(&history).arg(first).arg("+").arg("COUNT").arg(count).to_owned();
+            let found: Vec<(String, Fields)> = self.read(&history, &command).await?;
             let stored = found.into_iter().map(|(id, fields)| {
                 let document = fields.into_iter().find(|(name, _)| name == b"tx").map(|(_, document)| document);
                 StoredEntry { id, document: document.unwrap_or_default() }
@@ -67,8 +96,9 @@ impl Inspect for RedisStore {
     fn archives<'a>(&'a self, user: &'a UserId, numbers: Range<u32>) -> Answer<'a, Vec<u32>> {
         Box::pin(async move {
             let archived = numbers.map(|number| async move {
-                let command = cmd("EXISTS").arg(self.keys.history(user, History::Archived(number))).to_owned();
-                Ok::<_, StoreError>(self.read::<bool>(&command).await?.then_some(number))
+                let archive = self.keys.history(user, History::Archived(number));
+                let command = cmd("EXISTS").arg(&archive).to_owned();
+                Ok::<_, StoreError>(self.read::<bool>(&archive, &command).await?.then_some(number))
             });
             Ok(try_join_all(archived).await?.into_iter().flatten().collect())
         })
@@ -76,8 +106,9 @@ impl Inspect for RedisStore {
 
     fn noted<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Timestamp>> {
         Box::pin(async move {
-            let command = cmd("ZSCORE").arg(self.keys.due_of(user)).arg(user.as_str()).to_owned();
-            let Some(noted) = self.read::<Option<String>>(&command).await? else { return Ok(None) };
+            let due = self.keys.due_of(user);
+            let command = cmd("ZSCORE").arg(&due).arg(user.as_str()).to_owned();
+            let Some(noted) = self.read::<Option<String>>(&due, &command).await? else { return Ok(None) };
             let at = noted.parse().ok().and_then(Timestamp::from_millis);
             at.map(Some).ok_or_else(|| StoreError::Damaged(format!("the noted billing time {noted} is not an instant")))
         })
@@ -85,8 +116,10 @@ impl Inspect for RedisStore {
 
     fn notes(&self) -> Answer<'_, u64> {
         Box::pin(async move {
-            let count =
-                |number| async move { self.read::<u64>(&cmd("ZCARD").arg(self.keys.due(number)).to_owned()).await };
+            let count = |number| async move {
+                let due = self.keys.due(number);
+                self.read::<u64>(&due, &cmd("ZCARD").arg(&due).to_owned()).await
+            };
             let counts = try_join_all((0..DUE_KEYS).map(count)).await?;
             Ok(counts.into_iter().fold(0, u64::saturating_add))
         })

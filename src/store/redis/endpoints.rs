@@ -1,0 +1,54 @@
+//! `REDIS_URL`: where Redis is, one server or several nodes of a cluster.
+
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, io::tcp::TcpSettings};
+
+/// A text that does not say where a Redis is. It is not repeated: it may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "REDIS_URL is not a URL that Jeton can use ({0}); write redis://user:password@host:port or rediss:// for TLS, for \
+     example redis://localhost:6379, and for a Redis Cluster several of its nodes, separated by commas"
+)]
+pub struct InvalidRedisUrl(String);
+
+/// The server that `urls` names, and the others, if it names several: they are nodes of a cluster.
+pub(super) fn endpoints(urls: &str) -> Result<(ConnectionInfo, Vec<ConnectionInfo>), InvalidRedisUrl> {
+    let urls: Vec<&str> = urls.split(',').map(str::trim).collect();
+    if let [url] = urls.as_slice() {
+        let only = endpoint(url).map_err(|problem| InvalidRedisUrl(problem.to_owned()))?;
+        return Ok((only, Vec::new()));
+    }
+    let of_node = |(number, url): (usize, &&str)| {
+        let wrong = |problem: &str| {
+            let (number, all) = (number.saturating_add(1), urls.len());
+            InvalidRedisUrl(format!("item {number} of {all}: {problem}; a comma within a password is written %2C"))
+        };
+        let endpoint = endpoint(url).map_err(wrong)?;
+        if endpoint.redis_settings().db() != 0 {
+            return Err(wrong("a Redis Cluster has no database but 0"));
+        }
+        Ok(endpoint)
+    };
+    let mut nodes: Vec<ConnectionInfo> = urls.iter().enumerate().map(of_node).collect::<Result<_, _>>()?;
+    let encrypted = |node: &ConnectionInfo| matches!(node.addr(), ConnectionAddr::TcpTls { .. });
+    if nodes.iter().any(encrypted) && !nodes.iter().all(encrypted) {
+        return Err(InvalidRedisUrl("some nodes are rediss:// and some redis://: all must be the same".to_owned()));
+    }
+    // A list of several has a first one.
+    Ok((nodes.remove(0), nodes))
+}
+
+/// The server at one URL. The client's own words are left out of what is wrong: they may quote the URL.
+fn endpoint(url: &str) -> Result<ConnectionInfo, &'static str> {
+    if url.is_empty() {
+        return Err("there is nothing");
+    }
+    if !(url.starts_with("redis://") || url.starts_with("rediss://")) {
+        return Err("it begins with neither redis:// nor rediss://");
+    }
+    let endpoint = url.into_connection_info().map_err(|_| "it cannot be parsed")?;
+    if url.starts_with("rediss:") {
+        // The TLS library wants its cryptography named before its first use. A second call changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    Ok(endpoint.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+}

@@ -1,0 +1,64 @@
+use std::{fmt, sync::Arc};
+
+use redis::Value;
+
+use super::{
+    call::Call,
+    cluster::Cluster,
+    connection::Connection,
+    endpoints::{InvalidRedisUrl, endpoints},
+};
+use crate::store::StoreError;
+
+/// The way to the data: one Redis, or the nodes of a cluster.
+#[derive(Debug)]
+pub(super) enum Line {
+    Single(Arc<Connection>),
+    Cluster(Box<Cluster>),
+}
+
+impl Line {
+    /// The way to what `urls` names. Nothing is sent yet.
+    pub(super) fn new(urls: &str) -> Result<Self, InvalidRedisUrl> {
+        let (first, others) = endpoints(urls)?;
+        Ok(if others.is_empty() {
+            Self::Single(Arc::new(Connection::new(first)))
+        } else {
+            Self::Cluster(Box::new(Cluster::new(first, others)))
+        })
+    }
+
+    /// Makes a call about the keys that share the slot of `key`, and waits for the answer. It is carried out once at
+    /// most.
+    pub(super) async fn send(&self, key: &str, call: Call<'_>) -> Result<Value, StoreError> {
+        match self {
+            Self::Single(connection) => connection.send(call).await,
+            Self::Cluster(cluster) => cluster.send(key, call).await,
+        }
+    }
+
+    /// Those that between them have all the data: what is about all users is asked from each of them.
+    pub(super) async fn primaries(&self) -> Result<Vec<Arc<Connection>>, StoreError> {
+        match self {
+            Self::Single(connection) => Ok(vec![Arc::clone(connection)]),
+            Self::Cluster(cluster) => cluster.primaries().await,
+        }
+    }
+
+    /// Makes a call to one of the [primaries](Self::primaries), whatever it is about.
+    pub(super) async fn send_to(&self, primary: &Connection, call: Call<'_>) -> Result<Value, StoreError> {
+        match self {
+            Self::Single(_) => primary.send(call).await,
+            Self::Cluster(cluster) => cluster.send_to(primary, call).await,
+        }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Single(connection) => connection.fmt(f),
+            Self::Cluster(cluster) => cluster.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Slots that move to another node under load: nothing is lost, nothing is made twice, nobody sees more than a 503.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::DEVELOPMENT;
+use crate::support::{
+    cluster::{Cluster, Move, wait_until},
+    load::{Load, users},
+    server::Deployment,
+};
+
+const ROUNDS: usize = 5;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slots_that_move_under_load_lose_nothing_and_double_nothing() {
+    let cluster = Cluster::start();
+    let load = Load::start(&cluster.url()).await;
+    for _ in 0..ROUNDS {
+        for user in &users() {
+            let count = |error| cluster.errors(error);
+            let moving = Move::begin(&cluster, user);
+            // A debit under a key names one that is in neither place: it has to wait until the slot has arrived.
+            let before = count("TRYAGAIN");
+            wait_until("a debit meets the moving slot", || count("TRYAGAIN") > before);
+            // The account is there, and the history still here.
+            moving.key(&format!("jeton:{{{user}}}:account"));
+            let before = count("ASK");
+            wait_until("the account is asked for where it is", || count("ASK") > before);
+            moving.finish();
+            load.acknowledges(20).await;
+        }
+    }
+    let ledger = load.stop().await;
+    assert!(cluster.errors("MOVED") > 0);
+    ledger.assert_kept(&cluster.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_debit_without_a_key_does_not_wait_for_a_moving_slot() {
+    let cluster = Cluster::start();
+    // Nor does it matter that the nodes tell ports alone, as some do: each is where the one is that tells of it.
+    for node in &cluster.nodes {
+        node.command::<()>(&["CONFIG", "SET", "cluster-preferred-endpoint-type", "unknown-endpoint"]);
+    }
+    let deployment = Deployment::over(&cluster.url(), &[DEVELOPMENT]);
+    let client = deployment.client();
+    client.post("generations", json!({"userId": "u"})).await.ok();
+    let moving = Move::begin(&cluster, "u");
+    assert_eq!(client.post("generations", json!({"userId": "u"})).await.ok()["stats"]["tokenBalance"], 4994);
+    for key in ["account", "history"] {
+        moving.key(&format!("jeton:{{u}}:{key}"));
+    }
+    assert_eq!(client.post("generations", json!({"userId": "u"})).await.ok()["stats"]["tokenBalance"], 4991);
+    assert_eq!(cluster.errors("TRYAGAIN"), 0);
+    assert!(cluster.errors("ASK") > 0);
+    moving.finish();
+    assert_eq!(client.post("generations", json!({"userId": "u"})).await.ok()["stats"]["tokenBalance"], 4988);
+    assert_eq!(client.history("u").await.len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_new_whose_slot_is_moving_is_opened_once() {
+    let cluster = Arc::new(Cluster::start());
+    let deployment = Deployment::over(&cluster.url(), &[DEVELOPMENT]);
+    let client = deployment.client();
+    for round in 0..6 {
+        let user = format!("new-{round}");
+        let moving = Move::begin(&cluster, &user);
+        // A read asks where the slot is going to; a commit cannot be made before it has arrived.
+        let before = ["ASK", "TRYAGAIN"].map(|error| cluster.errors(error));
+        let debit = {
+            let (client, user) = (client.clone(), user.clone());
+            tokio::spawn(async move { client.post_once("generations", "key", json!({"userId": user})).await })
+        };
+        let read = tokio::spawn(client.clone().stats_of(user.clone()));
+        wait_until("the calls meet the moving slot", || {
+            cluster.errors("ASK") > before[0] && cluster.errors("TRYAGAIN") > before[1]
+        });
+        moving.finish();
+        assert_eq!(debit.await.unwrap().ok()["transaction"]["amount"], 3);
+        let balance = read.await.unwrap()["tokenBalance"].as_u64().unwrap();
+        assert!([5000, 4997].contains(&balance), "{balance}");
+        assert_eq!(client.history(&user).await.len(), 2);
+        assert_eq!(client.stats(&user).await["tokenBalance"], 4997);
+    }
+}

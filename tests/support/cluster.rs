@@ -1,0 +1,197 @@
+//! A real Redis Cluster for a test: nodes on free ports of the loopback address.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError, Weak},
+    thread,
+    time::{Duration, Instant},
+};
+
+use redis::{FromRedisValue, RedisResult};
+
+use super::{
+    process::{PATIENCE, free_port},
+    redis::Redis,
+};
+
+/// How many nodes have slots.
+pub(crate) const PRIMARIES: usize = 3;
+
+/// How long nobody looks whether something is so: each look is a connection, and the servers need the processor.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+
+/// A cluster of three primaries, with or without a replica for each. It ends with its value.
+pub(crate) struct Cluster {
+    /// The primaries that it began with, then their replicas, in the same order.
+    pub(crate) nodes: Vec<Redis>,
+    _folder: tempfile::TempDir,
+}
+
+impl Cluster {
+    /// Starts one without replicas.
+    pub(crate) fn start() -> Self {
+        Self::start_with(0, &[])
+    }
+
+    /// Starts one with so many replicas for each primary, 0 or 1, and these options for each node.
+    pub(crate) fn start_with(replicas: usize, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let node = |number: usize| {
+            // The nodes speak to each other over a port of their own.
+            let (bus, file) = (free_port().to_string(), format!("{number}.conf"));
+            let own = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-config-file", &file];
+            let dump = format!("{number}.rdb");
+            let all =
+                ["--dir", folder.path().to_str().unwrap(), "--dbfilename", &dump, "--repl-diskless-sync-delay", "0"];
+            Redis::start_with(&[&own[..], &all, options].concat())
+        };
+        let nodes: Vec<Redis> = (0..PRIMARIES * (1 + replicas)).map(node).collect();
+        let cluster = Self { nodes, _folder: folder };
+        cluster.join();
+        cluster
+    }
+
+    /// The cluster that tests share while they run: each takes keys of its own. It ends with the last of them.
+    pub(crate) fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let cluster = Arc::new(Self::start());
+            *shared = Arc::downgrade(&cluster);
+            cluster
+        })
+    }
+
+    fn join(&self) {
+        let (primaries, replicas) = self.nodes.split_at(PRIMARIES);
+        for (number, node) in primaries.iter().enumerate() {
+            let first = 16_384 * number / PRIMARIES;
+            let last = 16_384 * (number + 1) / PRIMARIES - 1;
+            node.command::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()]);
+            node.command::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]);
+        }
+        for (number, node) in self.nodes.iter().enumerate() {
+            for other in &self.nodes[..number] {
+                let bus: Vec<String> = other.command(&["CONFIG", "GET", "cluster-port"]);
+                node.command::<()>(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string(), &bus[1]]);
+            }
+        }
+        for (primary, replica) in primaries.iter().zip(replicas) {
+            let primary = id(primary);
+            wait_until("the replica knows its primary", || {
+                replica.ask::<()>(&["CLUSTER", "REPLICATE", &primary]).is_ok()
+            });
+        }
+        let known = format!("cluster_known_nodes:{}", self.nodes.len());
+        for node in &self.nodes {
+            wait_until("the node sees the whole cluster", || {
+                let info: String = node.command(&["CLUSTER", "INFO"]);
+                ["cluster_state:ok", "cluster_slots_ok:16384", &known].iter().all(|line| info.contains(line))
+            });
+        }
+        for replica in replicas {
+            wait_until("the replica follows", || {
+                let info: String = replica.command(&["INFO", "replication"]);
+                info.contains("role:slave") && info.contains("master_link_status:up")
+            });
+        }
+    }
+
+    /// The nodes as `REDIS_URL` lists them.
+    pub(crate) fn url(&self) -> String {
+        self.nodes.iter().map(Redis::url).collect::<Vec<_>>().join(",")
+    }
+
+    /// Sends one command to the node that takes it.
+    pub(crate) fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        self.anywhere(|node| node.ask(words))
+    }
+
+    /// What the first node gives that does not fail. The others say that they have not the slot, or are away.
+    fn anywhere<T>(&self, ask: impl Fn(&Redis) -> RedisResult<T>) -> T {
+        let answers: Vec<_> = self.nodes.iter().map(ask).collect();
+        let failures = || panic!("no node takes the command");
+        answers.into_iter().find_map(Result::ok).unwrap_or_else(failures)
+    }
+
+    /// The node that has the keys of `user`, by its number.
+    pub(crate) fn owner(&self, user: &str) -> usize {
+        let has_slot = |node: &Redis| node.ask::<u64>(&["EXISTS", &format!("{{{user}}}")]).is_ok();
+        self.nodes.iter().position(has_slot).expect("a node has the slot")
+    }
+
+    /// How often nodes answered with the error `name`.
+    pub(crate) fn errors(&self, name: &str) -> u64 {
+        let of_node = |node: &Redis| {
+            let info: String = node.command(&["INFO", "errorstats"]);
+            let line = info.lines().find_map(|line| line.strip_prefix(&format!("errorstat_{name}:count=")));
+            line.map_or(0, |count| count.trim().parse::<u64>().unwrap())
+        };
+        self.nodes.iter().map(of_node).sum()
+    }
+}
+
+/// A slot on its way from a node to another. Until it has arrived, what is asked about it depends on where its keys are.
+pub(crate) struct Move<'a> {
+    cluster: &'a Cluster,
+    slot: String,
+    from: &'a Redis,
+    to: &'a Redis,
+}
+
+impl<'a> Move<'a> {
+    /// Begins to move the slot of `user` to the next primary.
+    pub(crate) fn begin(cluster: &'a Cluster, user: &str) -> Self {
+        let slot: u16 = cluster.command(&["CLUSTER", "KEYSLOT", &format!("{{{user}}}")]);
+        let owner = cluster.owner(user);
+        let (from, to) = (&cluster.nodes[owner], &cluster.nodes[(owner + 1) % PRIMARIES]);
+        let slot = slot.to_string();
+        to.command::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id(from)]);
+        from.command::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id(to)]);
+        Self { cluster, slot, from, to }
+    }
+
+    /// Moves one key.
+    pub(crate) fn key(&self, key: &str) {
+        self.from.command::<()>(&["MIGRATE", "127.0.0.1", &self.to.port().to_string(), key, "0", "5000"]);
+    }
+
+    /// Moves what is left, key by key, and tells everybody.
+    pub(crate) fn finish(self) {
+        loop {
+            let keys: Vec<String> = self.from.command(&["CLUSTER", "GETKEYSINSLOT", &self.slot, "100"]);
+            if keys.is_empty() {
+                break;
+            }
+            for key in keys {
+                self.key(&key);
+            }
+        }
+        for node in [self.to, self.from].into_iter().chain(&self.cluster.nodes[..PRIMARIES]) {
+            node.command::<()>(&["CLUSTER", "SETSLOT", &self.slot, "NODE", &id(self.to)]);
+        }
+    }
+}
+
+/// A cluster of one node, which has all slots, and the folder that it needs.
+pub(crate) fn lone_node() -> (Redis, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, bus) = (folder.path().to_str().unwrap(), free_port().to_string());
+    let node = Redis::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus, "--dir", directory]);
+    node.command::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    wait_until("the node has the slots", || node.command::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
+    (node, folder)
+}
+
+/// The name of a node within its cluster.
+pub(crate) fn id(node: &Redis) -> String {
+    node.command(&["CLUSTER", "MYID"])
+}
+
+/// Waits until something is so.
+pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "it did not come about that {what}");
+        thread::sleep(BETWEEN_LOOKS);
+    }
+}
