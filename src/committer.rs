@@ -111,7 +111,7 @@ impl Committer {
     ///
     /// # Errors
     /// [`StoreError`]. After [`StoreError::Unavailable`] with `sent` the change may have been made, or still be made,
-    /// once.
+    /// once; after [`StoreError::Unconfirmed`] it may have been made, once, and may yet be undone.
     pub async fn execute(&self, user: &UserId, request: Request) -> Result<Reply, StoreError> {
         let (reply, answer) = oneshot::channel();
         let now = Instant::now();

@@ -13,14 +13,19 @@ use crate::{
 /// How long a billing sweep runs by default; the function's `maxDuration` in `vercel.json` is above it.
 const BILLING_SECONDS: u64 = 45;
 
+/// How many replicas a change can wait for at most.
+const WAIT_REPLICAS_MAX: u8 = 5;
+
 const API_KEYS_EXAMPLE: &str = "web:spend:a-long-random-secret,ops:admin:another-secret";
 
 /// The settings of a process.
 pub struct Config {
     /// Development or production.
     pub stage: Stage,
-    /// `REDIS_URL`: where Redis is.
+    /// `REDIS_URL`: where Redis is, or, separated by commas, where some nodes of a Redis Cluster are.
     pub redis_url: Option<String>,
+    /// `JETON_WAIT_REPLICAS`: how many replicas of Redis must have a change before it is answered.
+    pub wait_replicas: u8,
     /// `JETON_PREFIX`: what all keys in Redis begin with.
     pub prefix: String,
     /// `JETON_LOCALE`: the language of those who ask for none.
@@ -107,6 +112,7 @@ impl Config {
         Ok(Self {
             stage,
             redis_url: value("REDIS_URL").map(str::to_owned),
+            wait_replicas: wait_replicas(value("JETON_WAIT_REPLICAS"))?,
             prefix: prefix(value("JETON_PREFIX"))?,
             locale: locale(value("JETON_LOCALE"))?,
             cors_origins: list(value("JETON_CORS_ORIGINS")).map(origin).collect::<Result<_, _>>()?,
@@ -145,6 +151,13 @@ fn prefix(value: Option<&str>) -> Result<String, InvalidSetting> {
         Ok(prefix.to_owned())
     } else {
         Err(invalid("JETON_PREFIX", "must be at most 64 of A-Z a-z 0-9 . _ : -", "jeton-preview"))
+    }
+}
+
+fn wait_replicas(value: Option<&str>) -> Result<u8, InvalidSetting> {
+    match value.map_or(Ok(0), str::parse) {
+        Ok(replicas @ 0..=WAIT_REPLICAS_MAX) => Ok(replicas),
+        Ok(_) | Err(_) => Err(invalid("JETON_WAIT_REPLICAS", "must be a number of replicas from 0 to 5", "1")),
     }
 }
 

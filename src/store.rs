@@ -39,7 +39,7 @@ pub async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> 
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The contract. An operation that fails has changed nothing, but for [`StoreError::Unavailable`] with `sent`, which
-/// may have.
+/// may have, and [`StoreError::Unconfirmed`].
 pub trait Store: Send + Sync {
     /// What it is, for people: `redis`, `embedded`.
     fn name(&self) -> &'static str;
@@ -47,10 +47,12 @@ pub trait Store: Send + Sync {
     /// The account of `user`; `None` when there is none.
     fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>>;
 
-    /// Writes all of `commit`, or, if another came before it, none.
+    /// Writes all of `commit`, or, if another came before it, none. Once it answers that it was done, or that it was
+    /// done before, that is as safe as the store was set up to make it. A conflict tells what there is, as a load does.
     fn commit<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Committed>;
 
-    /// Which commit wrote the entry `id` of a history; `None` when there is no such entry.
+    /// Which commit wrote the entry `id` of a history; `None` when there is no such entry. What it tells is as safe as
+    /// what [`Self::commit`] does.
     fn written_by<'a>(&'a self, user: &'a UserId, history: History, id: TransactionId) -> Answer<'a, Option<Revision>>;
 
     /// Entries of the current history, at most `range.count`, from one end of the range.
@@ -243,6 +245,10 @@ pub enum StoreError {
         /// Whether the operation was sent and may have been carried out, or still may be.
         sent: bool,
     },
+    /// It cannot say that what it has, with the change in it or without, is as safe as it was set up to make it: a failure
+    /// may yet undo it.
+    #[error("{0}")]
+    Unconfirmed(String),
     /// It answered that it will not do it: out of memory, not permitted.
     #[error("{0}")]
     Refused(String),

@@ -37,6 +37,7 @@ mod page;
 mod platform;
 mod readme;
 mod refusals;
+mod replicas;
 mod restarts;
 mod settings;
 mod stores;

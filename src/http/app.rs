@@ -189,7 +189,7 @@ fn redis_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
                 .to_owned(),
         ));
     };
-    match RedisStore::new(url, &config.prefix) {
+    match RedisStore::with_replicas(url, &config.prefix, config.wait_replicas) {
         Ok(store) => Ok(Arc::new(store)),
         Err(error) => Err(StoreError::Misconfigured(error.to_string())),
     }

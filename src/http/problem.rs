@@ -192,9 +192,10 @@ impl From<Problem> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let problem = match error {
-            StoreError::Unavailable { .. } | StoreError::Refused(_) | StoreError::Misconfigured(_) => {
-                Problem::StoreUnavailable
-            }
+            StoreError::Unavailable { .. }
+            | StoreError::Unconfirmed(_)
+            | StoreError::Refused(_)
+            | StoreError::Misconfigured(_) => Problem::StoreUnavailable,
             StoreError::Contended => Problem::StoreContended,
             StoreError::Damaged(_) => Problem::Internal,
         };

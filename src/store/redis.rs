@@ -13,6 +13,7 @@ mod slots;
 
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -38,13 +39,19 @@ use crate::{
 const READ_RETRIES: Duration = Duration::from_millis(2_500);
 
 const COMMIT_SCRIPT: &str = include_str!("commit.lua");
+const CONFIRM_SCRIPT: &str = include_str!("confirm.lua");
 
 static COMMIT: Lazy<Script> = Lazy::new(|| Script::new(COMMIT_SCRIPT));
+static CONFIRM: Lazy<Script> = Lazy::new(|| Script::new(CONFIRM_SCRIPT));
 
 /// Accounts and histories in Redis.
 #[derive(Debug)]
 pub struct RedisStore {
-    line: Line,
+    line: Arc<Line>,
+    /// Where commits go. If they wait for replicas it is a line of its own, as nothing passes what waits.
+    commits: Arc<Line>,
+    /// How many replicas must have a commit before it is done.
+    replicas: u8,
     keys: Keys,
 }
 
@@ -55,7 +62,18 @@ impl RedisStore {
     /// # Errors
     /// [`InvalidRedisUrl`] when `url` is not the URL of a Redis.
     pub fn new(url: &str, prefix: &str) -> Result<Self, InvalidRedisUrl> {
-        Ok(Self { line: Line::new(url)?, keys: Keys::new(prefix) })
+        let line = Arc::new(Line::new(url)?);
+        Ok(Self { commits: Arc::clone(&line), line, replicas: 0, keys: Keys::new(prefix) })
+    }
+
+    /// The same, where a commit is done only when that many replicas of its server have it too: then the one that takes
+    /// over when the server is lost has it, if it is among them. With 0 it is done as soon as the server has it.
+    ///
+    /// # Errors
+    /// [`InvalidRedisUrl`].
+    pub fn with_replicas(url: &str, prefix: &str, replicas: u8) -> Result<Self, InvalidRedisUrl> {
+        let store = Self::new(url, prefix)?;
+        Ok(if replicas == 0 { store } else { Self { commits: Arc::new(Line::new(url)?), replicas, ..store } })
     }
 
     /// Sends a command about `key` that changes nothing, again if the line breaks.
@@ -69,9 +87,27 @@ impl RedisStore {
             .map_err(|_| StoreError::Damaged(format!("{} gave an answer of another form", self.line)))
     }
 
-    async fn evaluate(&self, commit: &Commit) -> Result<Value, StoreError> {
-        let call = Call { command: &self.commit_call(commit)?, script: Some(COMMIT_SCRIPT) };
-        self.line.send(&self.keys.account(&commit.user), call).await
+    /// Calls a script that changes the account of `user`.
+    async fn evaluate(&self, user: &UserId, command: &Cmd, script: &'static str) -> Result<Value, StoreError> {
+        let call = Call { command, script: Some(script), replicas: self.replicas };
+        self.commits.send(&self.keys.account(user), call).await
+    }
+
+    async fn evaluate_commit(&self, commit: &Commit) -> Result<Value, StoreError> {
+        self.evaluate(&commit.user, &self.commit_call(commit)?, COMMIT_SCRIPT).await
+    }
+
+    /// Makes sure that what was found of an earlier commit is as safe as if it were done now.
+    async fn confirm(&self, user: &UserId) -> Result<(), StoreError> {
+        if self.replicas == 0 {
+            return Ok(());
+        }
+        let mut call = cmd("EVALSHA");
+        call.arg(CONFIRM.get_hash()).arg(1).arg(self.keys.account(user));
+        match self.parse::<String>(self.evaluate(user, &call, CONFIRM_SCRIPT).await?)?.as_str() {
+            "done" => Ok(()),
+            _ => Err(StoreError::Damaged(format!("user {user} has answers or entries in Redis, and no account"))),
+        }
     }
 
     fn commit_call(&self, commit: &Commit) -> Result<Cmd, StoreError> {
@@ -103,7 +139,7 @@ impl RedisStore {
         Ok(call)
     }
 
-    fn committed(&self, user: &UserId, reply: Value) -> Result<Committed, StoreError> {
+    async fn committed(&self, user: &UserId, reply: Value) -> Result<Committed, StoreError> {
         let words: Vec<String> = self.parse(reply)?;
         let mut words = words.into_iter();
         match (words.next().as_deref(), words.next(), words.next()) {
@@ -118,6 +154,7 @@ impl RedisStore {
                 if records.iter().all(Option::is_none) {
                     return Err(StoreError::Damaged(format!("an idempotency record of user {user} is empty")));
                 }
+                self.confirm(user).await?;
                 Ok(Committed::Replays(records))
             }
             (Some("orphan"), None, None) => Err(StoreError::Damaged(format!(
@@ -194,10 +231,10 @@ impl Store for RedisStore {
                 // An opening is noted with the commit, in the same flight: a note without an account is harmless, an
                 // account without a note would be missed by the sweep.
                 Some(at) if commit.expected.is_none() => {
-                    let (noted, reply) = join(self.write_due(user, at), self.evaluate(commit)).await;
+                    let (noted, reply) = join(self.write_due(user, at), self.evaluate_commit(commit)).await;
                     // The line may have broken before the note, and the commit have gone over the next one.
                     let noted = if noted.is_err() { self.write_due(user, at).await } else { noted };
-                    let committed = self.committed(user, reply?)?;
+                    let committed = self.committed(user, reply?).await?;
                     if let Err(error) = noted {
                         log::warning(&format!("user {user} is missing from the billing sweep: {error}"));
                     }
@@ -205,7 +242,7 @@ impl Store for RedisStore {
                 }
                 // A later date is noted only once it is true. Until then the old one makes the sweep look once more.
                 due => {
-                    let committed = self.committed(user, self.evaluate(commit).await?)?;
+                    let committed = self.committed(user, self.evaluate_commit(commit).await?).await?;
                     if let (Committed::Done, Some(at)) = (&committed, due)
                         && let Err(error) = self.write_due(user, at).await
                     {
@@ -223,6 +260,9 @@ impl Store for RedisStore {
             let command = cmd("XRANGE").arg(&key).arg(&id).arg(&id).to_owned();
             let found: Vec<(String, Vec<(String, String)>)> = self.read(&key, &command).await?;
             let mark = found.into_iter().flat_map(|(_, fields)| fields).find(|(name, _)| name == "c");
+            if mark.is_some() {
+                self.confirm(user).await?;
+            }
             Ok(mark.map(|(_, revision)| Revision::new(revision)))
         })
     }

@@ -7,7 +7,7 @@ use crate::support::{
     cluster::{Cluster, PRIMARIES, wait_until},
     load::{Ledger, Load, users},
     redis::Redis,
-    server::Deployment,
+    server::{Deployment, Settings},
 };
 
 /// After how long, in milliseconds, the other nodes believe that one is lost.
@@ -15,9 +15,9 @@ const NODE_TIMEOUT: &str = "1500";
 
 /// Kills, under load, a primary, and then the replica that took over and has been followed since by who was killed
 /// first. What callers were told meanwhile is to be held against what is left.
-async fn kill_primaries_under_load() -> (Cluster, Ledger) {
+async fn kill_primaries_under_load(settings: Settings<'_>) -> (Cluster, Ledger) {
     let mut cluster = Cluster::start_with(1, &["--cluster-node-timeout", NODE_TIMEOUT]);
-    let load = Load::start(&cluster.url()).await;
+    let load = Load::start_with(&cluster.url(), settings).await;
     load.acknowledges(200).await;
     for _ in 0..2 {
         let lost = cluster.owner(&users()[0]);
@@ -73,6 +73,12 @@ async fn a_silent_primary_that_was_replaced_does_not_use_up_a_callers_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_primary_is_replaced_and_what_is_left_adds_up() {
-    let (cluster, ledger) = kill_primaries_under_load().await;
+    let (cluster, ledger) = kill_primaries_under_load(&[]).await;
     ledger.assert_kept_where(&cluster.url(), |_| false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_primary_costs_nothing_that_waited_for_its_replica() {
+    let (cluster, ledger) = kill_primaries_under_load(&[("JETON_WAIT_REPLICAS", "1")]).await;
+    ledger.assert_kept(&cluster.url()).await;
 }

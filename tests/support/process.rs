@@ -47,7 +47,14 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `command`, with nothing of this process's settings for Jeton.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let own = ["JETON_API_KEYS", "JETON_BILLING_SECONDS", "JETON_CORS_ORIGINS", "JETON_LOCALE", "JETON_PREFIX"];
+        let own = [
+            "JETON_API_KEYS",
+            "JETON_BILLING_SECONDS",
+            "JETON_CORS_ORIGINS",
+            "JETON_LOCALE",
+            "JETON_PREFIX",
+            "JETON_WAIT_REPLICAS",
+        ];
         let others = ["REDIS_URL", "VERCEL", "VERCEL_ENV", "VERCEL_DEV", "NODE_ENV", "CRON_SECRET"];
         for name in own.into_iter().chain(others) {
             if !command.get_envs().any(|(set, _)| set == name) {

@@ -58,7 +58,8 @@ impl Place {
         let Self { data, redis } = self;
         let url = redis.or_else(|| config.redis_url.clone().filter(|_| data.is_none()));
         if let Some(url) = url {
-            let store = RedisStore::new(&url, &config.prefix).map_err(|error| error.to_string())?;
+            let store = RedisStore::with_replicas(&url, &config.prefix, config.wait_replicas);
+            let store = store.map_err(|error| error.to_string())?;
             let place = store.to_string();
             return Ok(Opened { store: Arc::new(store), place });
         }

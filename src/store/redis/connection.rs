@@ -57,30 +57,38 @@ impl Connection {
     /// Makes a call over the connection, which is opened if need be, and waits for the answer, or for Redis's reason
     /// why it did nothing. `asking` says that the slot is only just being moved there.
     pub(super) async fn exchange(&self, call: Call<'_>, asking: bool) -> Result<Result<Value, RedisError>, StoreError> {
-        match (self.fly(call.command, asking).await?, call.script) {
+        match (self.fly(call.command, call.replicas, asking).await?, call.script) {
             // A Redis that does not know the script did nothing: it gets all of it.
             (Err(error), Some(script)) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.fly(&call::with_script(call.command, script), asking).await
+                self.fly(&call::with_script(call.command, script), call.replicas, asking).await
             }
             (answer, _) => Ok(answer),
         }
     }
 
     /// A broken line is forgotten, so that the next command opens another.
-    async fn fly(&self, command: &Cmd, asking: bool) -> Result<Result<Value, RedisError>, StoreError> {
+    async fn fly(&self, command: &Cmd, replicas: u8, asking: bool) -> Result<Result<Value, RedisError>, StoreError> {
         let opening = self.current();
         let connection = opening.get_or_init(|| self.open()).await.clone();
         let mut connection = connection.inspect_err(|_| self.forget(&opening))?;
-        let answer = if asking {
-            fly_asking(&mut connection, command).await
+        let answer = if replicas == 0 && !asking {
+            connection.send_packed_command(command).await.and_then(Value::extract_error).map(|value| (value, None))
         } else {
-            connection.send_packed_command(command).await.and_then(Value::extract_error)
+            fly_together(&mut connection, command, replicas, asking).await
         };
-        Ok(answer.inspect_err(|error| {
-            if failure::breaks_the_line(error) {
-                self.forget(&opening);
+        match answer {
+            Ok((value, Some(reached))) => {
+                failure::confirmed(&self.address, replicas, reached)?;
+                Ok(Ok(value))
             }
-        }))
+            Ok((value, None)) => Ok(Ok(value)),
+            Err(error) => {
+                if failure::breaks_the_line(&error) {
+                    self.forget(&opening);
+                }
+                Ok(Err(error))
+            }
+        }
     }
 
     async fn open(&self) -> Result<MultiplexedConnection, StoreError> {
@@ -106,12 +114,27 @@ impl Connection {
     }
 }
 
-/// Sends a command with what belongs before it, so that nothing comes between.
-async fn fly_asking(connection: &mut MultiplexedConnection, command: &Cmd) -> RedisResult<Value> {
+/// Sends a command with what belongs before and behind it, so that nothing comes between. Gives its answer, and what
+/// Redis says about its replicas, if that was asked.
+async fn fly_together(
+    connection: &mut MultiplexedConnection,
+    command: &Cmd,
+    replicas: u8,
+    asking: bool,
+) -> RedisResult<(Value, Option<Value>)> {
     let mut flight = redis::pipe();
-    flight.add_command(cmd("ASKING")).add_command(command.clone());
+    if asking {
+        flight.add_command(cmd("ASKING"));
+    }
+    flight.add_command(command.clone());
+    if replicas > 0 {
+        flight.add_command(call::wait(replicas));
+    }
     let mut answers = connection.send_packed_commands(&flight, 0, flight.len()).await?;
-    answers.pop().unwrap_or(Value::Nil).extract_error()
+    let reached = if replicas > 0 { answers.pop() } else { None };
+    // Its own answer comes first: what did nothing needs no replica.
+    let value = answers.pop().unwrap_or(Value::Nil).extract_error()?;
+    Ok((value, reached))
 }
 
 impl fmt::Display for Connection {

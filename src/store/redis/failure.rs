@@ -1,6 +1,6 @@
 //! What went wrong with Redis, in words for the operator: what to look at, and never the password.
 
-use redis::{ErrorKind, RedisError, ServerErrorKind};
+use redis::{ErrorKind, RedisError, ServerErrorKind, Value, from_redis_value};
 
 use crate::store::StoreError;
 
@@ -84,4 +84,16 @@ pub(super) fn of_command(address: &str, error: &RedisError) -> StoreError {
             StoreError::Unavailable { cause: format!("lost the connection to Redis at {address}: {error}"), sent: true }
         }
     }
+}
+
+/// Whether enough replicas have all that was changed, by what Redis says to that.
+pub(super) fn confirmed(address: &str, replicas: u8, reached: Value) -> Result<(), StoreError> {
+    let only = match from_redis_value::<u8>(reached) {
+        Ok(reached) if reached >= replicas => return Ok(()),
+        Ok(reached) => {
+            format!("only {reached} of the {replicas} replicas that JETON_WAIT_REPLICAS asks for have it in time")
+        }
+        Err(error) => format!("it does not say how many replicas have it ({error})"),
+    };
+    Err(StoreError::Unconfirmed(format!("what Redis at {address} has is not safe yet: {only}")))
 }

@@ -1,0 +1,236 @@
+//! Replicas of Redis: what a change that waits for them promises, what one that does not wait cannot, and a replica
+//! where the primary should be.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{
+    client::{Answer, Client},
+    cluster::wait_until,
+    proxy::{Fault, Proxy},
+    redis::Redis,
+    server::{Deployment, Instance, Local},
+};
+
+const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
+const WAITING: (&str, &str) = ("JETON_WAIT_REPLICAS", "1");
+const TOO_LATE: Duration = Duration::from_secs(5);
+
+/// A primary and the replica that follows it.
+struct Pair {
+    primary: Redis,
+    replica: Redis,
+    _folders: [tempfile::TempDir; 2],
+}
+
+impl Pair {
+    fn start() -> Self {
+        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let [primary, replica] = folders.each_ref().map(|folder| {
+            let folder = folder.path().to_str().unwrap();
+            Redis::start_with(&["--dir", folder, "--repl-diskless-sync-delay", "0"])
+        });
+        let pair = Self { primary, replica, _folders: folders };
+        pair.follow();
+        pair
+    }
+
+    /// Makes the replica one, and waits until it has everything.
+    fn follow(&self) {
+        self.replica.command::<()>(&["REPLICAOF", "127.0.0.1", &self.primary.port().to_string()]);
+        wait_until("the primary hears that the replica follows", || {
+            let info: String = self.primary.command(&["INFO", "replication"]);
+            info.contains("state=online") && info.contains("lag=0")
+        });
+    }
+
+    /// The primary is lost, and the replica takes its place.
+    fn fail_over(&mut self) {
+        self.primary.stop();
+        self.replica.command::<()>(&["REPLICAOF", "NO", "ONE"]);
+        std::mem::swap(&mut self.primary, &mut self.replica);
+    }
+
+    /// How many entries the history of `u` has in the primary.
+    fn entries(&self) -> u64 {
+        self.primary.command(&["XLEN", "jeton:{u}:history"])
+    }
+}
+
+fn debits(instance: &Instance) -> Client {
+    Client::new([("generations", instance.base())].into())
+}
+
+/// The answer is a 503, in time, and the log says that a replica is missing.
+fn assert_unconfirmed(instance: &Instance, answer: &Answer, begun: Instant) {
+    assert!(begun.elapsed() < TOO_LATE, "{:?}", begun.elapsed());
+    assert_eq!((answer.status, answer.code().as_str()), (503, "store_unavailable"), "{answer:?}");
+    let line = instance.line_of(answer);
+    let says = "only 0 of the 1 replicas that JETON_WAIT_REPLICAS asks for have it in time";
+    assert!(line["message"].as_str().unwrap().contains(says), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_replica_has_not_is_not_answered_as_done() {
+    let pair = Pair::start();
+    let deployment = Deployment::start(&pair.primary, &[DEVELOPMENT, WAITING]);
+    let (client, instance) = (deployment.client(), deployment.instance("generations"));
+    let body = json!({"userId": "u"});
+    client.post("generations", body.clone()).await.ok();
+    pair.replica.process().signal("STOP");
+
+    // Three times the same: made, found under its key, found under its key.
+    for attempt in 0..3 {
+        let begun = Instant::now();
+        let answer = client.post_once("generations", "key", body.clone()).await;
+        assert_unconfirmed(instance, &answer, begun);
+        assert_eq!(pair.entries(), 3, "attempt {attempt}: the primary has it once");
+    }
+    // Also by a process that changed nothing itself, and so has nothing of its own to wait for.
+    let url = pair.primary.url();
+    let another = Instance::start("generations", &[("REDIS_URL", &url), DEVELOPMENT, WAITING]);
+    let begun = Instant::now();
+    let answer = debits(&another).post_once("generations", "key", body.clone()).await;
+    assert_unconfirmed(&another, &answer, begun);
+    assert_eq!(client.stats("u").await["tokenBalance"], 4994, "a read tells what the primary has");
+
+    pair.replica.process().signal("CONT");
+    let answer = client.post_once("generations", "key", body.clone()).await;
+    assert_eq!(answer.ok()["stats"]["tokenBalance"], 4994);
+    assert_eq!(answer.header("idempotent-replayed"), Some("true"));
+    assert_eq!(client.post("generations", body).await.ok()["stats"]["tokenBalance"], 4991);
+    assert_eq!(pair.replica.command::<u64>(&["XLEN", "jeton:{u}:history"]), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_that_is_found_is_confirmed_before_it_is_given() {
+    let pair = Pair::start();
+    let proxy = Proxy::start(pair.primary.port()).await;
+    let instance = Instance::start("generations", &[("REDIS_URL", &proxy.url()), DEVELOPMENT, WAITING]);
+    let client = debits(&instance);
+    client.post("generations", json!({"userId": "u"})).await.ok();
+
+    // The mark of the commit is found, and with it the answer.
+    proxy.fail("EVALSHA", &[Fault::AnswerLost]);
+    let answer = client.post("generations", json!({"userId": "u"})).await;
+    assert_eq!((answer.ok()["stats"]["tokenBalance"].as_u64(), pair.entries()), (Some(4994), 3));
+    assert_eq!(pair.replica.command::<u64>(&["XLEN", "jeton:{u}:history"]), 3);
+
+    // It is found again, but nobody else has it. The debit between lets the process know the account as it is.
+    client.post("generations", json!({"userId": "u"})).await.ok();
+    pair.replica.process().signal("STOP");
+    proxy.fail("EVALSHA", &[Fault::AnswerLost]);
+    let begun = Instant::now();
+    let answer = client.post("generations", json!({"userId": "u"})).await;
+    assert_unconfirmed(&instance, &answer, begun);
+    proxy.assert_used_up("both answers were lost");
+    assert_eq!(pair.entries(), 5);
+    pair.replica.process().signal("CONT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_do_not_change_anything_do_not_wait_for_a_replica() {
+    let pair = Pair::start();
+    let deployment = Deployment::start(&pair.primary, &[DEVELOPMENT, WAITING]);
+    let client = deployment.client();
+    client.post("generations", json!({"userId": "u"})).await.ok();
+    pair.replica.process().signal("STOP");
+    assert_eq!(client.stats("u").await["tokenBalance"], 4997);
+    assert_eq!(client.history("u").await.len(), 2);
+    assert_eq!(client.get("health").await.status, 200);
+    assert_eq!(client.get("billing").await.ok()["due"], 0);
+
+    // Nor do they wait for a change that waits. Here one process does both: the local server.
+    let folder = tempfile::tempdir().unwrap();
+    let local = Local::start(folder.path(), &["--redis", &pair.primary.url()], &[WAITING]);
+    let client = local.client();
+    let came_first = async || {
+        let debit = tokio::spawn({
+            let client = client.clone();
+            async move { client.post("generations", json!({"userId": "u"})).await }
+        });
+        let waits = || pair.primary.info("clients", "blocked_clients") > 0;
+        wait_until("the debit waits", || waits() || debit.is_finished());
+        client.stats("u").await;
+        let came_first = waits();
+        assert_eq!(debit.await.unwrap().status, 503);
+        came_first
+    };
+    // Where the machine is busy, the second that a change waits may be over before the read is back.
+    let mut attempts = 0;
+    while !came_first().await {
+        attempts += 1;
+        assert!(attempts < 10, "the read always came after the change");
+    }
+    pair.replica.process().signal("CONT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failover_right_after_an_answer_costs_nothing_that_waited_for_the_replica() {
+    let mut pair = Pair::start();
+    let proxy = Proxy::start(pair.primary.port()).await;
+    let instance = Instance::start("generations", &[("REDIS_URL", &proxy.url()), DEVELOPMENT, WAITING]);
+    let client = debits(&instance);
+    for round in 1..=6_u64 {
+        client.post_once("generations", &format!("key-{round}"), json!({"userId": "u"})).await.ok();
+        pair.fail_over();
+        assert_eq!(pair.entries(), round + 1, "the opening, and every debit that was acknowledged");
+        proxy.lead_to(pair.primary.port());
+        pair.replica.start_again();
+        pair.follow();
+    }
+    let answer = client.post_once("generations", "key-6", json!({"userId": "u"})).await;
+    assert_eq!(answer.header("idempotent-replayed"), Some("true"));
+    assert_eq!(answer.ok()["stats"]["tokenBalance"], 5000 - 6 * 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_waiting_a_failover_can_cost_an_acknowledged_debit() {
+    // The limit of the default, as it is: the replica was cut off when the debit was made.
+    for (settings, status, left) in [(&[DEVELOPMENT][..], 200, 2), (&[DEVELOPMENT, WAITING], 503, 2)] {
+        let mut pair = Pair::start();
+        let url = pair.primary.url();
+        let instance = Instance::start("generations", &[&[("REDIS_URL", url.as_str())], settings].concat());
+        let client = debits(&instance);
+        client.post("generations", json!({"userId": "u"})).await.ok();
+        wait_until("the replica has the first debit", || {
+            pair.replica.command::<u64>(&["XLEN", "jeton:{u}:history"]) == 2
+        });
+        pair.replica.process().signal("STOP");
+        pair.primary.command::<u64>(&["CLIENT", "KILL", "TYPE", "replica"]);
+
+        let answer = client.post("generations", json!({"userId": "u"})).await;
+        assert_eq!((answer.status, pair.entries()), (status, 3), "{answer:?}");
+        pair.primary.stop();
+        pair.replica.process().signal("CONT");
+        pair.fail_over();
+        assert_eq!(pair.entries(), left, "the second debit is gone, acknowledged or not");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_in_the_place_of_the_primary_is_told_and_changes_nothing() {
+    let pair = Pair::start();
+    let on_primary = Deployment::start(&pair.primary, &[DEVELOPMENT]);
+    on_primary.client().post("generations", json!({"userId": "u"})).await.ok();
+    wait_until("the replica has the account", || pair.replica.command::<u64>(&["EXISTS", "jeton:{u}:account"]) == 1);
+    let keys = |redis: &Redis| redis.command::<u64>(&["DBSIZE"]);
+    let before = keys(&pair.primary);
+
+    let on_replica = Deployment::start(&pair.replica, &[DEVELOPMENT]);
+    let client = on_replica.client();
+    for (function, user) in [("generations", "u"), ("tokens", "u"), ("reset", "u"), ("generations", "new")] {
+        let body = if function == "tokens" { json!({"userId": user, "amount": 5}) } else { json!({"userId": user}) };
+        let begun = Instant::now();
+        let answer = client.post_once(function, "key", body).await;
+        assert!(begun.elapsed() < TOO_LATE, "{function} took {:?}", begun.elapsed());
+        assert_eq!((answer.status, answer.code().as_str()), (503, "store_unavailable"), "{answer:?}");
+        let line = on_replica.instance(function).line_of(&answer);
+        let says = format!("Redis at 127.0.0.1:{} is a replica", pair.replica.port());
+        let message = line["message"].as_str().unwrap();
+        assert!(message.contains(&says) && message.contains("REDIS_URL must name the primary"), "{message}");
+    }
+    assert_eq!(client.stats("u").await["tokenBalance"], 4997, "reads go on");
+    assert_eq!((keys(&pair.primary), keys(&pair.replica), pair.entries()), (before, before, 2));
+}
