@@ -5,12 +5,13 @@ mod moves;
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use jeton::store::redis::RedisStore;
 use serde_json::json;
 
 use crate::support::{
     client::Client,
-    cluster::Cluster,
+    cluster::{Cluster, wait_until},
     process::free_port,
     redis::Redis,
     server::{Deployment, Instance},
@@ -79,6 +80,20 @@ async fn every_function_works_on_a_cluster_of_which_one_listed_node_is_away() {
         redis::cmd("DBSIZE").query::<u64>(&mut connection).unwrap()
     });
     assert!(keys.clone().all(|keys| keys > 0), "each node has some of the users: {:?}", keys.collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_has_one_connection_to_each_node_and_asks_the_right_one() {
+    let cluster = Cluster::start();
+    let connections = || cluster.nodes.iter().map(|node| node.info("clients", "connected_clients")).collect::<Vec<_>>();
+    wait_until("the test's own connections are closed", || connections() == [1, 1, 1]);
+    let moved = cluster.errors("MOVED");
+    let instance = Instance::start("generations", &[("REDIS_URL", &cluster.url()), DEVELOPMENT]);
+    let client = Client::new([("generations", instance.base())].into());
+    let debits = (0..100).map(|number| client.post("generations", json!({"userId": format!("u{}", number % 40)})));
+    assert!(join_all(debits).await.iter().all(|answer| answer.status == 200));
+    wait_until("each node has the connection that asks, and one of the process", || connections() == [2, 2, 2]);
+    assert_eq!(cluster.errors("MOVED"), moved, "no call went to another node first");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
-//! The store in Redis, one server or a cluster: data as JSON, under the [keys](super::keys), over one connection to each
-//! server that is opened at the first need and shared by all requests of the process.
+//! The store in Redis, one server or a cluster: data as JSON, under the [keys](super::keys), over one connection to
+//! each server that is opened at the first need and shared by all requests of the process.
 
 mod call;
 mod cluster;
@@ -112,7 +112,8 @@ impl RedisStore {
 
     fn commit_call(&self, commit: &Commit) -> Result<Cmd, StoreError> {
         let Commit { user, expected, revision, document, entries, archive, once, due: _, now: _ } = commit;
-        // While a slot moves to another node, a call that names a key that is not there has to wait: none is named in vain.
+        // While a slot moves to another node, a call that names a key that is not there has to wait: so no archive is
+        // named in vain.
         let archived = archive.map_or(History::Current, |Archive { number, .. }| History::Archived(number));
         let mut call = cmd("EVALSHA");
         call.arg(COMMIT.get_hash())

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis::{FromRedisValue, RedisResult};
+use redis::FromRedisValue;
 
 use super::{
     process::{PATIENCE, free_port},
@@ -103,14 +103,8 @@ impl Cluster {
 
     /// Sends one command to the node that takes it.
     pub(crate) fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
-        self.anywhere(|node| node.ask(words))
-    }
-
-    /// What the first node gives that does not fail. The others say that they have not the slot, or are away.
-    fn anywhere<T>(&self, ask: impl Fn(&Redis) -> RedisResult<T>) -> T {
-        let answers: Vec<_> = self.nodes.iter().map(ask).collect();
-        let failures = || panic!("no node takes the command");
-        answers.into_iter().find_map(Result::ok).unwrap_or_else(failures)
+        // The others say that they have not the slot, or are away.
+        self.nodes.iter().find_map(|node| node.ask(words).ok()).unwrap_or_else(|| panic!("no node takes {words:?}"))
     }
 
     /// The node that has the keys of `user`, by its number.

@@ -68,8 +68,8 @@ pub(super) fn of_command(address: &str, error: &RedisError) -> StoreError {
             sent: false,
         },
         ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => StoreError::Misconfigured(format!(
-            "Redis at {address} is one node of a cluster, and another has this user: REDIS_URL must list several nodes, \
-             separated by commas, or this one twice"
+            "Redis at {address} is one node of a cluster, and another has this user: REDIS_URL must list several \
+             nodes, separated by commas, or this one twice"
         )),
         ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::TryAgain | ServerErrorKind::ClusterDown) => {
             StoreError::Unavailable { cause: format!("Redis at {address} is not ready: {error}"), sent: false }
