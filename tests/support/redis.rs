@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    process::Command,
+    fs::{File, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::Arc,
     time::Instant,
 };
@@ -95,6 +98,28 @@ impl Redis {
             }
             assert!(begun.elapsed() < PATIENCE, "port {} is taken", self.port);
         }
+    }
+
+    /// Takes what a crash has left of a commit off the end of the append-only log, as an operator does before starting
+    /// Redis again. Redis itself takes off a part of it: the rest would come back with the start after the next one.
+    pub(crate) fn repair_log(&self) {
+        let manifest = self.log_folder().join("appendonly.aof.manifest");
+        let mut check = Command::new("redis-check-aof");
+        let mut check = check.arg("--fix").arg(manifest).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        check.stdin.take().unwrap().write_all(b"y\n").unwrap();
+        let checked = check.wait_with_output().unwrap();
+        assert!(checked.status.success(), "{checked:?}");
+    }
+
+    /// The append-only log of all that was written since the first start.
+    pub(crate) fn log(&self) -> File {
+        let log = self.log_folder().join("appendonly.aof.1.incr.aof");
+        OpenOptions::new().write(true).open(log).unwrap()
+    }
+
+    fn log_folder(&self) -> PathBuf {
+        let folder = self.options.iter().skip_while(|option| *option != "--dir").nth(1).expect("it keeps its data");
+        Path::new(folder).join("appendonlydir")
     }
 
     /// The processor of the whole server, for SIGSTOP and the like.
