@@ -176,7 +176,7 @@ async fn a_key_of_another_type_is_told_and_left_as_it_is() {
         redis.command::<u64>(&["SADD", &key, "somebody else's"]);
         let before = dump(&redis);
         let committed = store.commit(&commit).await;
-        assert!(matches!(committed, Err(StoreError::Refused(_))), "{key}: {committed:?}");
+        assert!(matches!(committed, Err(StoreError::Damaged(_))), "{key}: {committed:?}");
         assert_eq!(dump(&redis), before, "{key}");
     }
 }

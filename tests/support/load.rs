@@ -169,7 +169,9 @@ async fn spend(caller: usize, client: Client, told: Arc<Told>) -> Vec<Debit> {
         let number = debits.len();
         let (tag, user) = (format!("{caller}-{number}"), users[number % USERS].clone());
         let begun = told.phase.load(Ordering::SeqCst);
-        let mut debit = Debit { tag, user, keyed: number % 2 == 1, begun, ended: begun, acknowledged: None };
+        // In turns for each user.
+        let keyed = (number / USERS) % 2 == 1;
+        let mut debit = Debit { tag, user, keyed, begun, ended: begun, acknowledged: None };
         loop {
             let answer = if debit.keyed {
                 client.post_once("generations", &debit.tag, debit.body()).await
