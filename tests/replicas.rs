@@ -1,5 +1,4 @@
-//! Replicas of Redis: what a change that waits for them promises, what one that does not wait cannot, and a replica
-//! where the primary should be.
+//! Replicas of Redis: what a change that waits for them promises, and what one that does not wait cannot.
 
 use std::time::{Duration, Instant};
 
@@ -8,55 +7,14 @@ use serde_json::json;
 use crate::support::{
     client::{Answer, Client},
     cluster::wait_until,
+    pair::{FailOver, Pair},
     proxy::{Fault, Proxy},
-    redis::Redis,
     server::{Deployment, Instance, Local},
 };
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
 const WAITING: (&str, &str) = ("JETON_WAIT_REPLICAS", "1");
 const TOO_LATE: Duration = Duration::from_secs(5);
-
-/// A primary and the replica that follows it.
-struct Pair {
-    primary: Redis,
-    replica: Redis,
-    _folders: [tempfile::TempDir; 2],
-}
-
-impl Pair {
-    fn start() -> Self {
-        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
-        let [primary, replica] = folders.each_ref().map(|folder| {
-            let folder = folder.path().to_str().unwrap();
-            Redis::start_with(&["--dir", folder, "--repl-diskless-sync-delay", "0"])
-        });
-        let pair = Self { primary, replica, _folders: folders };
-        pair.follow();
-        pair
-    }
-
-    /// Makes the replica one, and waits until it has everything.
-    fn follow(&self) {
-        self.replica.command::<()>(&["REPLICAOF", "127.0.0.1", &self.primary.port().to_string()]);
-        wait_until("the primary hears that the replica follows", || {
-            let info: String = self.primary.command(&["INFO", "replication"]);
-            info.contains("state=online") && info.contains("lag=0")
-        });
-    }
-
-    /// The primary is lost, and the replica takes its place.
-    fn fail_over(&mut self) {
-        self.primary.stop();
-        self.replica.command::<()>(&["REPLICAOF", "NO", "ONE"]);
-        std::mem::swap(&mut self.primary, &mut self.replica);
-    }
-
-    /// How many entries the history of `u` has in the primary.
-    fn entries(&self) -> u64 {
-        self.primary.command(&["XLEN", "jeton:{u}:history"])
-    }
-}
 
 fn debits(instance: &Instance) -> Client {
     Client::new([("generations", instance.base())].into())
@@ -174,7 +132,7 @@ async fn a_failover_right_after_an_answer_costs_nothing_that_waited_for_the_repl
     let client = debits(&instance);
     for round in 1..=6_u64 {
         client.post_once("generations", &format!("key-{round}"), json!({"userId": "u"})).await.ok();
-        pair.fail_over();
+        pair.fail_over(FailOver::Killed);
         assert_eq!(pair.entries(), round + 1, "the opening, and every debit that was acknowledged");
         proxy.lead_to(pair.primary.port());
         pair.replica.start_again();
@@ -204,33 +162,7 @@ async fn without_waiting_a_failover_can_cost_an_acknowledged_debit() {
         assert_eq!((answer.status, pair.entries()), (status, 3), "{answer:?}");
         pair.primary.stop();
         pair.replica.process().signal("CONT");
-        pair.fail_over();
+        pair.fail_over(FailOver::Killed);
         assert_eq!(pair.entries(), left, "the second debit is gone, acknowledged or not");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_replica_in_the_place_of_the_primary_is_told_and_changes_nothing() {
-    let pair = Pair::start();
-    let on_primary = Deployment::start(&pair.primary, &[DEVELOPMENT]);
-    on_primary.client().post("generations", json!({"userId": "u"})).await.ok();
-    wait_until("the replica has the account", || pair.replica.command::<u64>(&["EXISTS", "jeton:{u}:account"]) == 1);
-    let keys = |redis: &Redis| redis.command::<u64>(&["DBSIZE"]);
-    let before = keys(&pair.primary);
-
-    let on_replica = Deployment::start(&pair.replica, &[DEVELOPMENT]);
-    let client = on_replica.client();
-    for (function, user) in [("generations", "u"), ("tokens", "u"), ("reset", "u"), ("generations", "new")] {
-        let body = if function == "tokens" { json!({"userId": user, "amount": 5}) } else { json!({"userId": user}) };
-        let begun = Instant::now();
-        let answer = client.post_once(function, "key", body).await;
-        assert!(begun.elapsed() < TOO_LATE, "{function} took {:?}", begun.elapsed());
-        assert_eq!((answer.status, answer.code().as_str()), (503, "store_unavailable"), "{answer:?}");
-        let line = on_replica.instance(function).line_of(&answer);
-        let says = format!("Redis at 127.0.0.1:{} is a replica", pair.replica.port());
-        let message = line["message"].as_str().unwrap();
-        assert!(message.contains(&says) && message.contains("REDIS_URL must name the primary"), "{message}");
-    }
-    assert_eq!(client.stats("u").await["tokenBalance"], 4997, "reads go on");
-    assert_eq!((keys(&pair.primary), keys(&pair.replica), pair.entries()), (before, before, 2));
 }

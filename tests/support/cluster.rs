@@ -182,7 +182,7 @@ pub(crate) fn id(node: &Redis) -> String {
 }
 
 /// Waits until something is so.
-pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "it did not come about that {what}");

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod cluster;
 pub(crate) mod load;
+pub(crate) mod pair;
 pub(crate) mod past;
 pub(crate) mod process;
 pub(crate) mod proxy;
