@@ -27,6 +27,7 @@ mod examples;
 mod failover;
 mod faults;
 mod frozen;
+mod guarantees;
 mod history;
 mod idempotency;
 mod keys;
