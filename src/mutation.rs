@@ -23,8 +23,12 @@ pub enum Mutation {
     LookInCurrentHistory,
     /// Each command of a group is decided on the account before the group.
     DecideApart,
+    /// The callers of a group get each other's answers.
+    SwapAnswers,
     /// A refusal is not remembered under its key.
     ForgetRefusals,
+    /// A debit takes the catalogue's cost, whatever the caller's is.
+    IgnoreTokenCost,
     /// The next billing date is computed from the last one: 31 January, 28 February, 28 March.
     BillFromPreviousDate,
     /// Of several missed periods one is billed.
@@ -37,7 +41,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::SkipRevisionCheck,
         Self::AcknowledgeBeforeWriting,
         Self::RememberAfterAnswering,
@@ -45,7 +49,9 @@ impl Mutation {
         Self::ForgetMark,
         Self::LookInCurrentHistory,
         Self::DecideApart,
+        Self::SwapAnswers,
         Self::ForgetRefusals,
+        Self::IgnoreTokenCost,
         Self::BillFromPreviousDate,
         Self::BillOnePeriod,
         Self::SpendWithoutSettling,

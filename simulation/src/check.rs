@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jeton::ledger::{Source, TransactionType, UserId};
+use jeton::ledger::{Source, Transaction, TransactionType, UserId};
 
 use crate::{
     calendar::{self, Billing},
@@ -32,6 +32,11 @@ pub(crate) fn all(world: &World, seen: &[Seen]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// How many calls there were, and how many of them were answered.
+pub(crate) fn calls(seen: &[Seen]) -> (usize, usize) {
+    (seen.len(), seen.iter().filter(|seen| seen.told != Told::Nothing).count())
 }
 
 /// One user's part of a run.
@@ -69,11 +74,20 @@ impl Checked<'_> {
 
     fn adds_up(&self, history: &[Written]) -> Result<(), String> {
         let user = self.user;
+        let (_, plan) = self.world.catalogue.default_plan().unwrap();
         let mut balance = 0_u64;
         for (index, Written { transaction, .. }) in history.iter().enumerate() {
             let entry = &transaction.entry;
             if (entry.source == Some(Source::Initial)) != (index == 0) {
                 return Err(format!("entry {index} of a history of {user} is {entry:?}"));
+            }
+            let own = match entry.source {
+                Some(Source::Initial) => Some(plan.opening_balance()),
+                Some(Source::Monthly) => Some(plan.monthly_allowance()),
+                _ => None,
+            };
+            if own.is_some_and(|own| entry.amount.get() != own) {
+                return Err(format!("{user} was given {entry:?}"));
             }
             balance = match entry.kind {
                 TransactionType::Credit => balance + entry.amount.get(),
@@ -125,28 +139,32 @@ impl Checked<'_> {
         }
     }
 
-    /// Each acknowledged change was made once, each other one at most once, and nothing was made that nobody asked for.
+    /// Each acknowledged change was made once, each other one at most once, all as they were asked for, and nothing was
+    /// made that nobody asked for.
     fn changes(&self, seen: &[&Seen]) -> Result<(), String> {
-        let mut made: HashMap<String, u64> = HashMap::new();
-        for written in &self.kept.written {
-            let metadata = written.transaction.entry.metadata.as_ref();
-            if let Some(tag) = metadata.and_then(|metadata| metadata["tag"].as_str()) {
-                *made.entry(tag.to_owned()).or_default() += 1;
+        let mut made: HashMap<&str, Vec<&Transaction>> = HashMap::new();
+        for Written { transaction, .. } in &self.kept.written {
+            if let Some(tag) = tag_of(transaction) {
+                made.entry(tag).or_default().push(transaction);
             }
         }
         for seen in seen {
-            let times = made.remove(&seen.tag).unwrap_or(0);
+            let entries = made.remove(seen.tag.as_str()).unwrap_or_default();
+            let times = entries.len();
             let right = match (&seen.asked, &seen.told) {
                 (Asked::Read | Asked::Page | Asked::Reset, _) | (_, Told::TooFew { .. }) => times == 0,
                 (_, Told::Done { .. }) => times == 1,
                 (_, Told::Nothing) => times <= 1,
-                (_, Told::Different(..) | Told::Page(_)) => true,
+                (_, Told::Different(..) | Told::Failed(_) | Told::Page(_)) => true,
             };
             if !right {
                 return Err(format!("made {times} times: {seen:?}"));
             }
+            if let Some(other) = entries.iter().find(|entry| !is_what_was_asked(seen.asked, entry)) {
+                return Err(format!("made as {}: {seen:?}", other.shown()));
+            }
         }
-        if made.is_empty() { Ok(()) } else { Err(format!("nobody asked for {made:?}")) }
+        if made.is_empty() { Ok(()) } else { Err(format!("nobody asked for {:?}", made.keys())) }
     }
 
     /// Each acknowledged reset began a history of its own, and no history was begun that nobody asked for.
@@ -164,14 +182,12 @@ impl Checked<'_> {
                 }
             }
         }
-        // The first opening may be a reset's or anybody's.
-        if openings.len() > asked.len() + 1 {
-            return Err(format!(
-                "{} was opened {} times, {} resets were asked for",
-                self.user,
-                openings.len(),
-                asked.len()
-            ));
+        // The others come of resets that nobody was told of, but for the first, which may be anybody's.
+        let first = self.kept.written.first().map(|written| written.transaction.id.to_string());
+        let anybodys = usize::from(first.is_some_and(|first| !acknowledged.contains(&first)));
+        let (others, untold) = (openings.len() - acknowledged.len(), asked.len() - acknowledged.len());
+        if others > untold + anybodys {
+            return Err(format!("{} was reset {} times too often", self.user, others - untold - anybodys));
         }
         Ok(())
     }
@@ -181,6 +197,7 @@ impl Checked<'_> {
         let (version, balance, entry) = match &seen.told {
             Told::Nothing => return Ok(()),
             Told::Different(first, second) => return Err(format!("one key, two answers: {first}, {second}")),
+            Told::Failed(error) => return Err(format!("failed: {error}")),
             Told::Page(ids) => return self.page(seen, ids),
             Told::Done { entry, version, balance } => (*version, *balance, entry.as_ref()),
             Told::TooFew { version, available } => (*version, *available, None),
@@ -194,17 +211,18 @@ impl Checked<'_> {
         if transaction.entry.balance != balance {
             return Err(format!("the balance of version {version} was {}", transaction.entry.balance));
         }
-        if let (Told::TooFew { .. }, Asked::Debit(cost)) = (&seen.told, seen.asked)
-            && cost <= balance
-        {
-            return Err("refused although there were enough".to_owned());
-        }
-        if entry.is_some_and(|entry| *entry != transaction.id.to_string()) {
-            return Err(format!("version {version} is entry {}", transaction.id));
-        }
-        let changed = matches!(seen.told, Told::Done { .. }) && seen.asked != Asked::Read;
-        if changed && *since < seen.began {
-            return Err("made before it was asked for".to_owned());
+        match (&seen.told, seen.asked) {
+            (Told::TooFew { .. }, Asked::Debit(cost)) if cost > balance => {}
+            (Told::TooFew { .. }, _) => return Err("refused without a reason".to_owned()),
+            (_, Asked::Read) => {}
+            _ if entry != Some(&transaction.id.to_string()) => {
+                return Err(format!("version {version} is entry {}", transaction.id));
+            }
+            (_, Asked::Debit(_) | Asked::Credit(_)) if tag_of(transaction) != Some(&seen.tag) => {
+                return Err(format!("entry {} is somebody else's", transaction.id));
+            }
+            _ if *since < seen.began => return Err("made before it was asked for".to_owned()),
+            _ => {}
         }
         self.held(index, seen)
     }
@@ -241,5 +259,20 @@ impl Checked<'_> {
             return Err(format!("the page at that moment was {expected:?}"));
         }
         self.held(index, seen)
+    }
+}
+
+/// The tag of the call that made an entry, if a call did.
+fn tag_of(transaction: &Transaction) -> Option<&str> {
+    transaction.entry.metadata.as_ref()?.get("tag")?.as_str()
+}
+
+/// Whether an entry is the one that `asked` makes.
+fn is_what_was_asked(asked: Asked, transaction: &Transaction) -> bool {
+    let (kind, amount) = (transaction.entry.kind, transaction.entry.amount.get());
+    match asked {
+        Asked::Debit(cost) => kind == TransactionType::Debit && amount == cost,
+        Asked::Credit(credit) => kind == TransactionType::Credit && amount == credit,
+        Asked::Read | Asked::Page | Asked::Reset => false,
     }
 }

@@ -58,8 +58,22 @@ pub(crate) enum Told {
     Page(Vec<String>),
     /// Nothing that says whether it was done.
     Nothing,
+    /// Something that no bad line explains.
+    Failed(String),
     /// Two answers under one key that differ.
     Different(String, String),
+}
+
+/// Why a call has no answer: an error, or that none came in time.
+struct Unanswered(Option<StoreError>);
+
+impl From<Unanswered> for Told {
+    fn from(Unanswered(error): Unanswered) -> Self {
+        match error {
+            None | Some(StoreError::Unavailable { .. } | StoreError::Contended) => Self::Nothing,
+            Some(error) => Self::Failed(error.to_string()),
+        }
+    }
 }
 
 /// A client.
@@ -111,9 +125,8 @@ impl Client {
         for attempt in 1..=ATTEMPTS_MAX {
             let tag = format!("{tag}-{attempt}");
             let began = self.now();
-            let answer = self.attempt(&user, asked, &tag, false).await;
-            let known = answer.is_some();
-            let told = answer.as_deref().map_or(Told::Nothing, read);
+            let told = self.attempt(&user, asked, &tag, false).await.unwrap_or_else(Told::from);
+            let known = told != Told::Nothing;
             seen.push(Seen { user: user.clone(), tag, asked, began, ended: self.now(), told });
             if known || self.chance.below(2) == 0 {
                 return;
@@ -124,25 +137,23 @@ impl Client {
     /// With a key a client tries until it knows, and now and then once more.
     async fn keyed(&mut self, user: UserId, tag: String, asked: Asked) -> Seen {
         let began = self.now();
-        let mut told: Option<String> = None;
-        let mut different = None;
+        let mut told = Told::Nothing;
         for _ in 0..ATTEMPTS_MAX {
-            if let Some(answer) = self.attempt(&user, asked, &tag, true).await {
-                if let Some(first) = told.as_ref().filter(|first| **first != answer) {
-                    different = Some(Told::Different(first.clone(), answer.clone()));
-                }
-                told.get_or_insert(answer);
-                if self.chance.below(3) > 0 {
-                    break;
-                }
+            let again = self.attempt(&user, asked, &tag, true).await.unwrap_or_else(Told::from);
+            told = match (told, again) {
+                (Told::Nothing, only) | (only, Told::Nothing) => only,
+                (first, again) if first == again => first,
+                (first, again) => Told::Different(format!("{first:?}"), format!("{again:?}")),
+            };
+            if told != Told::Nothing && self.chance.below(3) > 0 {
+                break;
             }
         }
-        let told = different.unwrap_or_else(|| told.as_deref().map_or(Told::Nothing, read));
         Seen { user, tag, asked, began, ended: self.now(), told }
     }
 
-    /// One try: the answer, if one came that says something.
-    async fn attempt(&mut self, user: &UserId, asked: Asked, tag: &str, keyed: bool) -> Option<String> {
+    /// One try: what the answer says, or why there is none.
+    async fn attempt(&mut self, user: &UserId, asked: Asked, tag: &str, keyed: bool) -> Result<Told, Unanswered> {
         let instance = self.world.any_instance(&mut self.chance);
         let key = if keyed { ", with its key" } else { "" };
         self.say(|| format!("asks {} for {asked:?} of {user}, as {tag}{key}", instance.name));
@@ -152,7 +163,11 @@ impl Client {
             Ok(Err(error)) => format!("is told of {tag}: {error}"),
             Err(_) => format!("gives up waiting for {tag}"),
         });
-        answer.ok()?.ok()
+        match answer {
+            Ok(Ok(answer)) => Ok(read(&answer)),
+            Ok(Err(error)) => Err(Unanswered(Some(error))),
+            Err(_) => Err(Unanswered(None)),
+        }
     }
 
     fn now(&self) -> u64 {

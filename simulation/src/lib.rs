@@ -44,6 +44,8 @@ use self::{trace::Trace, world::World};
 pub struct Run {
     /// What is wrong with it, if something is.
     pub wrong: Option<String>,
+    /// How many calls there were, and how many of them were answered.
+    pub calls: (usize, usize),
     /// What happened, line by line in the order of virtual time; empty unless it was asked for.
     pub trace: Vec<String>,
 }
@@ -70,11 +72,11 @@ pub fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> Run {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async move {
             let (world, observed) = World::live(seed, &told).await;
-            check::all(&world, &observed)
+            (check::all(&world, &observed), check::calls(&observed))
         })
     }));
-    let wrong = simulated.unwrap_or_else(|_| Err("it panicked".to_owned())).err();
-    Run { wrong, trace: trace.lines() }
+    let (checked, calls) = simulated.unwrap_or_else(|_| (Err("it panicked".to_owned()), (0, 0)));
+    Run { wrong: checked.err(), calls, trace: trace.lines() }
 }
 
 /// Makes the runs of `seeds` on all processors, with this bug in them if any. Gives the first seed whose run is wrong,

@@ -223,7 +223,12 @@ impl<'a> Group<'a> {
     }
 
     /// Answers with what `draft` decided.
-    fn answer(&mut self, draft: Draft) {
+    fn answer(&mut self, mut draft: Draft) {
+        if planted(Mutation::SwapAnswers)
+            && let [first, .., last] = draft.answers.as_mut_slice()
+        {
+            std::mem::swap(&mut first.0, &mut last.0);
+        }
         for (number, decision, billed) in draft.answers {
             self.reply(number, Reply::Decided { decision, billed });
         }

@@ -145,7 +145,7 @@ pub fn decide(
             let Price { cost: catalogue_cost, label } = terms.catalogue.price(content_type, terms.locale)?;
             let spending = Spending {
                 content_type,
-                cost: cost.unwrap_or(catalogue_cost),
+                cost: cost.filter(|_| !planted(Mutation::IgnoreTokenCost)).unwrap_or(catalogue_cost),
                 description: text_or(description.as_deref(), || label),
                 metadata: metadata.clone(),
             };
