@@ -1,7 +1,7 @@
 //! Bugs that can be put in on purpose, one at a time, to see that the simulation finds each of them.
 //!
-//! Only a build with the feature `mutations` can hold one, and only the simulation asks for that feature. In every other
-//! build [`planted`] is a constant `false`, and what it guards is not compiled.
+//! Only a build with the feature `mutations` can hold one, and only the simulation asks for that feature, and plants any.
+//! In every other build [`planted`] is a constant `false`, and what it guards is not compiled.
 
 #[cfg(feature = "mutations")]
 use std::cell::Cell;

@@ -32,7 +32,7 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 /// # Errors
 /// Those of `answer`, and [`StoreError::Unavailable`] when the time is up.
 pub async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| Err(StoreError::late(false)))
+    timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| Err(StoreError::late(true)))
 }
 
 /// What a store's operation gives, later.

@@ -1,7 +1,7 @@
 //! Proves accounts against their histories, for the operator: every account is counted again from its first entry, and
 //! every difference is named.
 //!
-//! The [`Checker`] compares and is pure; `account` reads what it is shown, a page at a time, also while the account
+//! The [`Checker`] compares and is pure; `account` reads what the checker is shown, a page at a time, also while the account
 //! changes; [`Verification`] walks through all users. Nothing is held that grows with a history or with the number of
 //! users.
 
@@ -116,7 +116,13 @@ impl Verification {
                     checked??;
                 }
                 let run = Arc::clone(self);
-                checks.spawn(async move { account::check(&run, &user).await.map(|_| ()) });
+                checks.spawn(async move {
+                    // Whoever was met has something: if nothing of it is found, it is a history far from its account.
+                    if !account::check(&run, &user).await? {
+                        account::tell_lost(&run, &user).await?;
+                    }
+                    Ok::<_, StoreError>(())
+                });
             }
             cursor = page.next;
             if cursor.is_none() {

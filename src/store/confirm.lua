@@ -1,14 +1,35 @@
--- Writes what is there already, so that waiting for the replicas of this write waits for all that came before it.
+-- Looks for what an earlier commit has left, and writes what is there already: so only a primary answers, and waiting for
+-- the replicas of this write waits for all that came before it.
 --
 -- KEYS[1]     account: hash `rev`, `doc`
+-- KEYS[2]     where to look: a history, or the key of a remembered answer
+--
+-- ARGV[1]     the id of an entry of the history; '' to look for the answer
 --
 -- Replies
---   'done'      the revision is written again
---   'absent'    there is no account; nothing is written
+--   {'entry', mark}   the entry is there; the commit of revision `mark` wrote it
+--   {'answer'}        the answer is there
+--   {'absent'}        what was looked for is not there
 
-local revision = redis.call('HGET', KEYS[1], 'rev')
-if not revision then
-  return 'absent'
+local account, place = KEYS[1], KEYS[2]
+local id = ARGV[1]
+
+local revision = redis.call('HGET', account, 'rev')
+if revision then
+  redis.call('HSET', account, 'rev', revision)
 end
-redis.call('HSET', KEYS[1], 'rev', revision)
-return 'done'
+
+if id == '' then
+  return redis.call('EXISTS', place) == 1 and { 'answer' } or { 'absent' }
+end
+local entry = redis.call('XRANGE', place, id, id)[1]
+if not entry then
+  return { 'absent' }
+end
+local fields = entry[2]
+for i = 1, #fields, 2 do
+  if fields[i] == 'c' then
+    return { 'entry', fields[i + 1] }
+  end
+end
+return { 'entry', '' }

@@ -8,7 +8,8 @@ use crate::ledger::{Timestamp, TransactionId, UserId};
 /// A store that can be looked through. Every answer is bounded, so that no look takes memory that grows with the data.
 pub trait Inspect: Store {
     /// Some users, about `limit`, from `cursor` on. A walk that follows the cursors to their end meets everybody who had
-    /// an account when it began, and everybody who has a history but no account. Somebody may come twice.
+    /// an account when it began, and everybody who has a history but no account; where that cannot be said, as data moved
+    /// between servers meanwhile, it fails. Somebody may come twice.
     fn users(&self, cursor: Option<UserCursor>, limit: usize) -> Answer<'_, UserPage>;
 
     /// The entries of a history as they are stored, oldest first: at most `count`, from those after the id `after` on.

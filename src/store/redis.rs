@@ -20,6 +20,7 @@ use std::{
 use ::redis::{Cmd, FromRedisValue, Script, Value, cmd};
 use futures_util::future::{join, try_join_all};
 use once_cell::sync::Lazy;
+use tokio::time::timeout;
 
 pub use self::endpoints::InvalidRedisUrl;
 use self::{call::Call, line::Line};
@@ -37,6 +38,9 @@ use crate::{
 
 /// A read is tried again for this long; each try has the connection's own time limits.
 const READ_RETRIES: Duration = Duration::from_millis(2_500);
+
+/// How long the note of an opening is tried once more.
+const NOTE_AGAIN: Duration = Duration::from_millis(500);
 
 const COMMIT_SCRIPT: &str = include_str!("commit.lua");
 const CONFIRM_SCRIPT: &str = include_str!("confirm.lua");
@@ -90,24 +94,52 @@ impl RedisStore {
     /// Calls a script that changes the account of `user`.
     async fn evaluate(&self, user: &UserId, command: &Cmd, script: &'static str) -> Result<Value, StoreError> {
         let call = Call { command, script: Some(script), replicas: self.replicas };
-        self.commits.send(&self.keys.account(user), call).await
+        let answer = self.commits.send(&self.keys.account(user), call).await;
+        // Another server may have taken over. Reads that go their own way must not stay with the old one.
+        if matches!(answer, Err(StoreError::Unavailable { .. })) && self.replicas > 0 {
+            self.line.renew();
+        }
+        answer
     }
 
     async fn evaluate_commit(&self, commit: &Commit) -> Result<Value, StoreError> {
         self.evaluate(&commit.user, &self.commit_call(commit)?, COMMIT_SCRIPT).await
     }
 
-    /// Makes sure that what was found of an earlier commit is as safe as if it were done now.
-    async fn confirm(&self, user: &UserId) -> Result<(), StoreError> {
+    /// Looks for the entry `id` of a history, or without one for a remembered answer, under `key`, where commits are
+    /// made: what is found there is as safe as if it were written now. Gives the mark of the entry, or nothing of an
+    /// answer; `None` when it is not there.
+    async fn confirmed(
+        &self,
+        user: &UserId,
+        key: &str,
+        id: Option<TransactionId>,
+    ) -> Result<Option<String>, StoreError> {
+        let mut call = cmd("EVALSHA");
+        call.arg(CONFIRM.get_hash()).arg(2).arg(self.keys.account(user)).arg(key);
+        call.arg(id.map_or_else(String::new, |id| id.to_string()));
+        let reply = patiently(|| self.evaluate(user, &call, CONFIRM_SCRIPT)).await?;
+        let mut words = self.parse::<Vec<String>>(reply)?.into_iter();
+        match (words.next().as_deref(), words.next()) {
+            (Some("entry"), Some(mark)) => Ok(Some(mark)),
+            (Some("answer"), None) => Ok(Some(String::new())),
+            (Some("absent"), None) => Ok(None),
+            _ => Err(StoreError::Damaged("confirm.lua gave an answer that it cannot give".to_owned())),
+        }
+    }
+
+    /// Makes sure that the answers which a commit met are where the replicas have them.
+    async fn confirm_replays(&self, commit: &Commit, records: &[Option<OnceRecord>]) -> Result<(), StoreError> {
         if self.replicas == 0 {
             return Ok(());
         }
-        let mut call = cmd("EVALSHA");
-        call.arg(CONFIRM.get_hash()).arg(1).arg(self.keys.account(user));
-        match self.parse::<String>(self.evaluate(user, &call, CONFIRM_SCRIPT).await?)?.as_str() {
-            "done" => Ok(()),
-            _ => Err(StoreError::Damaged(format!("user {user} has answers or entries in Redis, and no account"))),
+        for (key, _) in commit.once.iter().zip(records).filter(|(_, record)| record.is_some()).map(|(once, _)| once) {
+            if self.confirmed(&commit.user, &self.keys.once(&commit.user, key), None).await?.is_none() {
+                let cause = format!("{} has lost an answer that it had: another server has taken over", self.line);
+                return Err(StoreError::Unavailable { cause, sent: false });
+            }
         }
+        Ok(())
     }
 
     fn commit_call(&self, commit: &Commit) -> Result<Cmd, StoreError> {
@@ -140,7 +172,8 @@ impl RedisStore {
         Ok(call)
     }
 
-    async fn committed(&self, user: &UserId, reply: Value) -> Result<Committed, StoreError> {
+    async fn committed(&self, commit: &Commit, reply: Value) -> Result<Committed, StoreError> {
+        let user = &commit.user;
         let words: Vec<String> = self.parse(reply)?;
         let mut words = words.into_iter();
         match (words.next().as_deref(), words.next(), words.next()) {
@@ -155,7 +188,7 @@ impl RedisStore {
                 if records.iter().all(Option::is_none) {
                     return Err(StoreError::Damaged(format!("an idempotency record of user {user} is empty")));
                 }
-                self.confirm(user).await?;
+                self.confirm_replays(commit, &records).await?;
                 Ok(Committed::Replays(records))
             }
             (Some("orphan"), None, None) => Err(StoreError::Damaged(format!(
@@ -170,6 +203,11 @@ impl RedisStore {
         let key = self.keys.due_of(user);
         let command = cmd("ZADD").arg(&key).arg(at.as_millis()).arg(user.as_str()).to_owned();
         self.line.send(&key, Call::of(&command)).await.map(|_| ())
+    }
+
+    /// The same, for a caller who has waited already.
+    async fn write_due_in_time(&self, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
+        timeout(NOTE_AGAIN, self.write_due(user, at)).await.unwrap_or_else(|_| Err(StoreError::late(true)))
     }
 }
 
@@ -233,9 +271,10 @@ impl Store for RedisStore {
                 // account without a note would be missed by the sweep.
                 Some(at) if commit.expected.is_none() => {
                     let (noted, reply) = join(self.write_due(user, at), self.evaluate_commit(commit)).await;
+                    let committed = self.committed(commit, reply?).await?;
                     // The line may have broken before the note, and the commit have gone over the next one.
-                    let noted = if noted.is_err() { self.write_due(user, at).await } else { noted };
-                    let committed = self.committed(user, reply?).await?;
+                    let again = noted.is_err() && committed == Committed::Done;
+                    let noted = if again { self.write_due_in_time(user, at).await } else { noted };
                     if let Err(error) = noted {
                         log::warning(&format!("user {user} is missing from the billing sweep: {error}"));
                     }
@@ -243,7 +282,7 @@ impl Store for RedisStore {
                 }
                 // A later date is noted only once it is true. Until then the old one makes the sweep look once more.
                 due => {
-                    let committed = self.committed(user, self.evaluate_commit(commit).await?).await?;
+                    let committed = self.committed(commit, self.evaluate_commit(commit).await?).await?;
                     if let (Committed::Done, Some(at)) = (&committed, due)
                         && let Err(error) = self.write_due(user, at).await
                     {
@@ -257,13 +296,14 @@ impl Store for RedisStore {
 
     fn written_by<'a>(&'a self, user: &'a UserId, history: History, id: TransactionId) -> Answer<'a, Option<Revision>> {
         Box::pin(async move {
-            let (key, id) = (self.keys.history(user, history), id.to_string());
+            let key = self.keys.history(user, history);
+            if self.replicas > 0 {
+                return Ok(self.confirmed(user, &key, Some(id)).await?.map(Revision::new));
+            }
+            let id = id.to_string();
             let command = cmd("XRANGE").arg(&key).arg(&id).arg(&id).to_owned();
             let found: Vec<(String, Vec<(String, String)>)> = self.read(&key, &command).await?;
             let mark = found.into_iter().flat_map(|(_, fields)| fields).find(|(name, _)| name == "c");
-            if mark.is_some() {
-                self.confirm(user).await?;
-            }
             Ok(mark.map(|(_, revision)| Revision::new(revision)))
         })
     }

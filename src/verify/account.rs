@@ -44,6 +44,11 @@ pub(super) async fn check(run: &Verification, user: &UserId) -> Result<bool, Sto
     Check { run, user }.all().await
 }
 
+/// Tells that `user` has a history and no account.
+pub(super) async fn tell_lost(run: &Verification, user: &UserId) -> Result<(), StoreError> {
+    Check { run, user }.lost().await
+}
+
 impl Check<'_> {
     async fn all(&self) -> Result<bool, StoreError> {
         let stored = match readable(self.run.store.load(self.user).await)? {
@@ -77,13 +82,19 @@ impl Check<'_> {
         // One that cannot be read is there too.
         let history = entries.map_or(true, |entries| !entries.is_empty());
         let archive = !store.archives(self.user, 0..SURPLUS_PAGE).await?.is_empty();
-        // Between the two looks the account may have been opened.
-        let found = (history || archive) && matches!(readable(store.load(self.user).await)?, Ok(None));
-        if found {
-            self.differs(Difference::NoAccount).await;
-            self.count_note().await?;
+        // Between the two looks the account may have been opened: then it is whole, as new ones are.
+        if !matches!(readable(store.load(self.user).await)?, Ok(None)) {
+            return Ok(true);
         }
-        Ok(found)
+        if history || archive {
+            self.lost().await?;
+        }
+        Ok(history || archive)
+    }
+
+    async fn lost(&self) -> Result<(), StoreError> {
+        self.differs(Difference::NoAccount).await;
+        self.count_note().await
     }
 
     async fn archives(&self, checker: &mut Checker<'_>, count: u32) -> Result<(), StoreError> {
@@ -178,12 +189,9 @@ impl Check<'_> {
             let later = store.stored_entries(self.user, History::Current, Some(&last.to_string()), 1).await;
             // What cannot be read has been told.
             let later = readable(later)?.unwrap_or_default().into_iter().next();
-            let mut surplus = store.archives(self.user, archives..archives.saturating_add(1)).await?;
+            let surplus = store.archives(self.user, archives..archives.saturating_add(SURPLUS_PAGE)).await?;
             if later.is_none() && surplus.is_empty() {
                 return Ok(());
-            }
-            if !surplus.is_empty() {
-                surplus = store.archives(self.user, archives..archives.saturating_add(SURPLUS_PAGE)).await?;
             }
             let Ok(Some(after)) = readable(store.load(self.user).await)? else { return Ok(()) };
             if after.revision == before.revision {

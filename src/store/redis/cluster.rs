@@ -64,8 +64,8 @@ impl Cluster {
                 Some(target) => target,
                 None => Target { node: self.node_of(&reading, slot).await?, asking: false },
             };
-            // Who does not answer may have been replaced.
-            let error = match node.exchange(call, asking).await.inspect_err(|_| self.forget(&reading))? {
+            let answer = node.exchange(call, asking).await.inspect_err(|error| self.forget_after(error, &reading))?;
+            let error = match answer {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -74,6 +74,8 @@ impl Cluster {
             }
             match self.redirection(&error, &node) {
                 Some(target) => next = Some(target),
+                // It does not say, as one that does not know the names of the others: the map is read anew.
+                None if error.redirect_node().is_some() => {}
                 None => return Err(failure::of_command(node.address(), &error)),
             }
         }
@@ -87,10 +89,19 @@ impl Cluster {
         map.first_without_node().map_or_else(|| Ok(map.nodes()), |slot| Err(self.without_node(&reading, slot)))
     }
 
+    /// The nodes that have slots, as they are now, and a text that differs when a slot has moved since, or a node has
+    /// taken over.
+    pub(super) async fn survey(&self) -> Result<(Vec<Arc<Connection>>, String), StoreError> {
+        self.forget(&self.current());
+        let nodes = self.primaries().await?;
+        let reading = self.current();
+        Ok((nodes, self.map(&reading).await?.fingerprint()))
+    }
+
     /// Makes a call to one of the primaries.
     pub(super) async fn send_to(&self, primary: &Connection, call: Call<'_>) -> Result<Value, StoreError> {
         let reading = self.current();
-        primary.send(call).await.inspect_err(|_| self.forget(&reading))
+        primary.send(call).await.inspect_err(|error| self.forget_after(error, &reading))
     }
 
     async fn node_of(&self, reading: &Reading, slot: u16) -> Result<Arc<Connection>, StoreError> {
@@ -105,7 +116,7 @@ impl Cluster {
 
     /// Where a call belongs, by what a node said that did nothing.
     fn redirection(&self, error: &RedisError, from: &Connection) -> Option<Target> {
-        let (host, port) = error.redirect_node()?.0.rsplit_once(':')?;
+        let (host, port) = error.redirect_node()?.0.rsplit_once(':').filter(|(host, _)| *host != "?")?;
         // A node that does not know its own host is where the one is that told of it.
         let host = if host.is_empty() { from.host() } else { host };
         Some(Target { node: self.nodes.at(host, port.parse().ok()?), asking: error.code() == Some("ASK") })
@@ -152,6 +163,13 @@ impl Cluster {
             *reading = Reading::default();
         }
     }
+
+    /// The same after a node that does not answer: it may have been replaced.
+    fn forget_after(&self, error: &StoreError, old: &Reading) {
+        if matches!(error, StoreError::Unavailable { .. }) {
+            self.forget(old);
+        }
+    }
 }
 
 /// Asks `node` who has which slot, when those before it have had their time.
@@ -160,8 +178,7 @@ async fn ask_for_slots(number: u32, node: Arc<Connection>) -> Result<Vec<Told>, 
         sleep(NEXT_NODE_AFTER.saturating_mul(number)).await;
     }
     let answer = node.send(Call::of(cmd("CLUSTER").arg("SLOTS"))).await?;
-    Told::read(answer, node.host())
-        .map_err(|error| StoreError::Damaged(format!("{node} gave an answer of another form: {error}")))
+    Told::read(answer, node.host()).map_err(|_| StoreError::Damaged(format!("{node} gave an answer of another form")))
 }
 
 impl fmt::Display for Cluster {

@@ -101,6 +101,11 @@ impl Connection {
         opened.await.map_err(|error| failure::of_opening(&self.address, &error))
     }
 
+    /// Makes the next command open another connection.
+    pub(super) fn renew(&self) {
+        self.forget(&self.current());
+    }
+
     fn current(&self) -> Opening {
         Arc::clone(&self.opening.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -18,21 +18,22 @@ type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 impl RedisStore {
     /// Some keys of accounts and histories, and where to go on: through one primary after the other, in the order of
-    /// their addresses. A cursor says which, and where in it.
+    /// their addresses. A cursor says which, where in it, and how the slots lay when the walk began: if they lie
+    /// otherwise now, somebody may have been passed over.
     async fn scan(
         &self,
         cursor: Option<UserCursor>,
         limit: usize,
     ) -> Result<(Option<UserCursor>, Vec<Vec<u8>>), StoreError> {
-        let mut primaries = patiently(|| self.line.primaries()).await?;
+        let (mut primaries, layout) = patiently(|| self.line.survey()).await?;
         primaries.sort_unstable_by(|one, other| one.address().cmp(other.address()));
-        let (address, position) = match &cursor {
-            Some(UserCursor(cursor)) => cursor.split_once(' ').unwrap_or((cursor, "0")),
-            None => (primaries.first().map_or("", |first| first.address()), "0"),
-        };
+        let first = primaries.first().map_or("", |first| first.address());
+        let UserCursor(cursor) = cursor.unwrap_or_else(|| UserCursor(format!("{layout} {first} 0")));
+        let mut parts = cursor.splitn(3, ' ');
+        let (before, address, position) = (parts.next(), parts.next().unwrap_or(""), parts.next().unwrap_or("0"));
         let mut rest = primaries.iter().skip_while(|primary| primary.address() != address);
-        let Some(primary) = rest.next() else {
-            let cause = format!("{address} in {} was replaced while all users were gone through", self.line);
+        let (true, Some(primary)) = (before == Some(&layout), rest.next()) else {
+            let cause = format!("slots of {} moved, or a node took over, while all users were gone through", self.line);
             return Err(StoreError::Unavailable { cause, sent: false });
         };
         let pattern = self.keys.accounts_and_histories();
@@ -40,9 +41,13 @@ impl RedisStore {
         let reply = patiently(|| self.line.send_to(primary, Call::of(&command))).await?;
         let (position, keys): (String, _) = self.parse(reply)?;
         let next = match position.as_str() {
-            "0" => rest.next().map(|primary| format!("{} 0", primary.address())),
-            _ => Some(format!("{address} {position}")),
+            "0" => rest.next().map(|primary| format!("{layout} {} 0", primary.address())),
+            _ => Some(format!("{layout} {address} {position}")),
         };
+        // What moved during the last look is seen by one look more.
+        if next.is_none() && patiently(|| self.line.survey()).await?.1 != layout {
+            return Box::pin(self.scan(Some(UserCursor(cursor)), limit)).await;
+        }
         Ok((next.map(UserCursor), keys))
     }
 }
@@ -95,6 +100,13 @@ impl Inspect for RedisStore {
 
     fn archives<'a>(&'a self, user: &'a UserId, numbers: Range<u32>) -> Answer<'a, Vec<u32>> {
         Box::pin(async move {
+            // Mostly there is none: one question for all.
+            let keys: Vec<String> =
+                numbers.clone().map(|number| self.keys.history(user, History::Archived(number))).collect();
+            let Some(first) = keys.first() else { return Ok(Vec::new()) };
+            if self.read::<u64>(first, &cmd("EXISTS").arg(&keys).to_owned()).await? == 0 {
+                return Ok(Vec::new());
+            }
             let archived = numbers.map(|number| async move {
                 let archive = self.keys.history(user, History::Archived(number));
                 let command = cmd("EXISTS").arg(&archive).to_owned();

@@ -37,11 +37,28 @@ impl Line {
         }
     }
 
+    /// Makes the next call open another connection. In a cluster that is not needed: who has lost its place says so.
+    pub(super) fn renew(&self) {
+        match self {
+            Self::Single(connection) => connection.renew(),
+            Self::Cluster(_) => {}
+        }
+    }
+
     /// Those that between them have all the data: what is about all users is asked from each of them.
     pub(super) async fn primaries(&self) -> Result<Vec<Arc<Connection>>, StoreError> {
         match self {
             Self::Single(connection) => Ok(vec![Arc::clone(connection)]),
             Self::Cluster(cluster) => cluster.primaries().await,
+        }
+    }
+
+    /// The [primaries](Self::primaries) as they are now, and a text that is another once they have changed, or what each
+    /// of them has.
+    pub(super) async fn survey(&self) -> Result<(Vec<Arc<Connection>>, String), StoreError> {
+        match self {
+            Self::Single(connection) => Ok((vec![Arc::clone(connection)], String::new())),
+            Self::Cluster(cluster) => cluster.survey().await,
         }
     }
 

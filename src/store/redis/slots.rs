@@ -1,6 +1,9 @@
 //! Which node of a cluster has which slot.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use crc::{CRC_16_XMODEM, Crc};
 use redis::{FromRedisValue, RedisResult, Value, from_redis_value};
@@ -105,6 +108,15 @@ impl SlotMap {
             }
         }
         nodes
+    }
+
+    /// A text that is the same as long as each slot has the same node.
+    pub(super) fn fingerprint(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        for Range { first, last, primary } in &self.ranges {
+            (first, last, primary.address()).hash(&mut hasher);
+        }
+        hasher.finish().to_string()
     }
 
     /// The first slot that no node has.
