@@ -2,14 +2,22 @@
 
 use std::time::{Duration, Instant};
 
+use jeton::{
+    locale::Locale,
+    store::{Committed, History, Store, redis::RedisStore},
+};
 use serde_json::json;
 
 use crate::support::{
     client::{Answer, Client},
     cluster::wait_until,
     pair::{FailOver, Pair},
+    process::free_port,
     proxy::{Fault, Proxy},
+    redis::Redis,
     server::{Deployment, Instance, Local},
+    service::service_over,
+    world::{START, World, debit},
 };
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
@@ -165,4 +173,28 @@ async fn without_waiting_a_failover_can_cost_an_acknowledged_debit() {
         pair.fail_over(FailOver::Killed);
         assert_eq!(pair.entries(), left, "the second debit is gone, acknowledged or not");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_commit_is_looked_up_where_commits_are_made() {
+    let mut pair = Pair::start();
+    let proxy = Proxy::start(pair.primary.port()).await;
+    let store = RedisStore::with_replicas(&proxy.url(), "jeton", 1).unwrap();
+    let mut world = World::new(&store, "u");
+    service_over(&pair.primary.url()).get_user_stats(&world.user, Locale::French).await.unwrap();
+    pair.catch_up();
+    // The reads' connection stays with the old primary, which lives on and is cut off.
+    world.stored = store.load(&world.user).await.unwrap();
+    pair.fail_over(FailOver::Demoted);
+    pair.replica.command::<()>(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
+    let folder = tempfile::tempdir().unwrap();
+    let further = Redis::start_with(&["--dir", folder.path().to_str().unwrap()]);
+    let pair = Pair { replica: further, ..pair };
+    pair.follow();
+    proxy.lead_to(pair.primary.port());
+
+    let draft = world.draft(&[debit("ARTICLE", 3)], START);
+    let (id, mark) = (draft.commit.entries[0].0, draft.commit.revision.clone());
+    assert_eq!(store.commit(&draft.commit).await.unwrap(), Committed::Done);
+    assert_eq!(store.written_by(&world.user, History::Current, id).await.unwrap(), Some(mark));
 }

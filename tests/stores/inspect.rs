@@ -13,6 +13,7 @@ use jeton::{
 
 use super::{Kept, at, user};
 use crate::support::{
+    cluster::{Cluster, Move},
     redis::Redis,
     world::{DAY, START, World, credit, debit},
 };
@@ -190,4 +191,20 @@ async fn what_is_of_another_type_in_redis_is_damage() {
         store.stored_entries(&user, History::Current, None, 1).await.map(|_| ()),
     ];
     assert!(told.iter().all(|told| matches!(told, Err(StoreError::Damaged(_)))), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_walk_through_a_cluster_whose_slots_move_says_so() {
+    let cluster = Cluster::start();
+    let store = RedisStore::new(&cluster.url(), "jeton").unwrap();
+    for number in 0..50 {
+        World::new(&store, &format!("user-{number}")).apply(&[Command::Touch], START).await;
+    }
+    assert_eq!(walk(&store, 10).await.len(), 50);
+    let begun = store.users(None, 1).await.unwrap();
+    let moving = Move::begin(&cluster, "nobody");
+    moving.finish();
+    let gone_on = store.users(begun.next, 1).await;
+    assert!(matches!(gone_on, Err(StoreError::Unavailable { .. })), "{gone_on:?}");
+    assert_eq!(walk(&store, 10).await.len(), 50, "the next one goes through");
 }

@@ -6,7 +6,7 @@ use super::{cluster::wait_until, redis::Redis};
 pub(crate) struct Pair {
     pub(crate) primary: Redis,
     pub(crate) replica: Redis,
-    _folders: [tempfile::TempDir; 2],
+    pub(crate) _folders: [tempfile::TempDir; 2],
 }
 
 /// What becomes of a primary that loses its place.
