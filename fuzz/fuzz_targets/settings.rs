@@ -13,30 +13,47 @@ use tempfile::TempDir;
 static FOLDER: Lazy<TempDir> = Lazy::new(|| tempfile::tempdir().unwrap());
 
 /// How each refusal begins, and all that it can say.
-const REFUSALS: [(&str, &str); 9] = [
+const REFUSALS: [(&str, &str); 10] = [
     (".env", " has a line that is not NAME=value or NAME=\"value\""),
     ("JETON_API_KEYS", " must list name:scope:secret, separated by commas"),
     ("JETON_API_KEYS", " has a key without a name or without a secret"),
     ("JETON_API_KEYS", " has a scope that is none of read, spend, credit, admin"),
     ("JETON_API_KEYS", " has the same secret twice"),
     ("CRON_SECRET", " and JETON_API_KEYS have the same secret twice"),
+    ("JETON_WAIT_REPLICAS", " must be a number of replicas from 0 to 5"),
     ("JETON_PREFIX", " must be at most 64 of A-Z a-z 0-9 . _ : -"),
     ("JETON_LOCALE", " must be fr or en"),
     ("JETON_BILLING_SECONDS", " must be a number of seconds from 0 to 3600"),
 ];
 const ORIGINS: &str = "JETON_CORS_ORIGINS must list origins (scheme, host, port; no path, no *), separated by commas";
 
-/// What can be wrong with the URL of a Redis.
+/// What stands before and after the cause when no Redis can be at `REDIS_URL`.
+const URL_REFUSAL: (&str, &str) = (
+    "REDIS_URL is not a URL that Jeton can use (",
+    "); write redis://user:password@host:port or rediss:// for TLS, for example redis://localhost:6379, and for a Redis \
+     Cluster several of its nodes, separated by commas",
+);
+
+/// What can be wrong with the only URL, or with all of several.
 const URL_CAUSES: [&str; 3] = [
-    "several nodes, a Redis Cluster, are not supported yet",
     "it begins with neither redis:// nor rediss://",
     "it cannot be parsed",
+    "some nodes are rediss:// and some redis://: all must be the same",
+];
+
+/// What can be wrong with one of several URLs; before it stands which one.
+const ITEM_CAUSES: [&str; 4] = [
+    "there is nothing",
+    "it begins with neither redis:// nor rediss://",
+    "it cannot be parsed",
+    "a Redis Cluster has no database but 0",
 ];
 
 /// What each refusal that has an example ends with.
-const EXAMPLES: [&str; 6] = [
+const EXAMPLES: [&str; 7] = [
     "; for example JETON_API_KEYS=web:spend:a-long-random-secret,ops:admin:another-secret",
     "; for example CRON_SECRET=a-long-random-secret",
+    "; for example JETON_WAIT_REPLICAS=1",
     "; for example JETON_PREFIX=jeton-preview",
     "; for example JETON_LOCALE=fr",
     "; for example JETON_BILLING_SECONDS=45",
@@ -60,6 +77,7 @@ fuzz_target!(|file: &[u8]| {
 fn check(config: &Config, file: &str) {
     let named = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
     assert!(config.prefix.len() <= 64 && config.prefix.bytes().all(named), "{:?}", config.prefix);
+    assert!(config.wait_replicas <= 5);
     assert!(config.billing_time <= Duration::from_secs(3_600));
     for origin in &config.cors_origins {
         assert!(origin.starts_with("http://") || origin.starts_with("https://"), "{origin:?}");
@@ -67,18 +85,36 @@ fn check(config: &Config, file: &str) {
     }
     assert!(!config.credentials.has_service_keys() || file.contains("JETON_API_KEYS"));
     let Some(url) = &config.redis_url else { return };
-    match RedisStore::new(url, &config.prefix) {
+    match RedisStore::with_replicas(url, &config.prefix, config.wait_replicas) {
         Ok(store) => {
-            // What stands before the last @ holds a password. Such a long one is not in the name of a host by chance.
-            let secret = url.rsplit_once('@').and_then(|(before, _)| before.rsplit_once(':')).map(|(_, secret)| secret);
-            let secret = secret.filter(|secret| secret.len() >= 16 && url.matches(secret).count() == 1);
             let shown = format!("{store}");
-            assert!(secret.is_none_or(|secret| !shown.contains(secret)), "{shown:?}");
+            let secrets: Vec<&str> = url.split(',').filter_map(secret).collect();
+            for secret in &secrets {
+                // Such a long one is not in the name of a host by chance, unless it stands there in the URL as well.
+                let as_secret = secrets.iter().filter(|other| *other == secret).count();
+                let hidden = secret.len() >= 16 && url.matches(secret).count() == as_secret;
+                assert!(!hidden || !shown.contains(secret), "{shown:?}");
+            }
         }
         Err(error) => {
             let told = error.to_string();
-            let cause = told.split(['(', ')']).nth(1).unwrap();
-            assert!(URL_CAUSES.contains(&cause) && told.len() < 250, "{told:?}");
+            let (before, after) = URL_REFUSAL;
+            let cause = told.strip_prefix(before).and_then(|told| told.strip_suffix(after));
+            assert!(cause.is_some_and(|cause| is_known(cause, url.split(',').count())), "{told:?}");
         }
     }
+}
+
+/// The password in a URL: what stands before the last @ holds it.
+fn secret(url: &str) -> Option<&str> {
+    Some(url.rsplit_once('@')?.0.rsplit_once(':')?.1)
+}
+
+/// Whether this can be wrong with so many URLs. Of one among several it is said which one.
+fn is_known(cause: &str, urls: usize) -> bool {
+    let item =
+        cause.strip_prefix("item ").and_then(|item| item.strip_suffix("; a comma within a password is written %2C"));
+    let Some((place, cause)) = item.and_then(|item| item.split_once(": ")) else { return URL_CAUSES.contains(&cause) };
+    let number = place.strip_suffix(&format!(" of {urls}")).and_then(|number| number.parse().ok());
+    urls > 1 && number.is_some_and(|number| (1..=urls).contains(&number)) && ITEM_CAUSES.contains(&cause)
 }
