@@ -1,5 +1,5 @@
 //! Any request to any function: of an app that asks for keys, of an open one, and of one with a store. The answer is
-//! the one that a model of the contract expects, in the contract's form.
+//! the one that a model of docs/reference.md expects, in the form that it gives.
 
 #![no_main]
 

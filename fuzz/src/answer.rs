@@ -1,4 +1,4 @@
-//! What every answer must be, whatever the request was (contract §3).
+//! What every answer must be, whatever the request was ("Answers" in docs/reference.md).
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! What must be answered to a request, read off the contract (§2, §3, §5) and the reference, without a store.
+//! What must be answered to a request, read off docs/reference.md, without a store.
 
 use std::collections::BTreeSet;
 
