@@ -20,9 +20,12 @@ pub const KEYS: [(&str, Holder); 5] = [
 const AMOUNT_MAX: u64 = 9_007_199_254_740_991;
 const BODY_MAX: usize = 64 * 1024;
 
+/// Who holds a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
+    /// A service: how many scopes come before its own, from `read` with 0 to `admin` with 3.
     Service(u8),
+    /// The platform's cron, which may start the billing and nothing else.
     Cron,
 }
 

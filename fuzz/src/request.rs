@@ -29,10 +29,15 @@ const HEADERS_MAX: usize = 60;
 /// A request.
 #[derive(Debug)]
 pub struct Sent {
+    /// Any but CONNECT, which a server takes for the wish to tunnel.
     pub method: Method,
+    /// The one that the path names.
     pub function: Function,
+    /// The path and the query, as they are sent.
     pub target: PathAndQuery,
+    /// In their order, without those that come of the body or speak of the connection alone. A secret has [`MARK`] in it.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// All that is sent after the head, before it is cut into chunks: it may be longer or shorter than announced.
     pub body: Vec<u8>,
     /// What `Content-Length` says where it is not the length of the body.
     pub announced: Option<usize>,

@@ -16,9 +16,11 @@ const LINE_BYTES: usize = 1 << 20;
 /// What came back.
 #[derive(Debug)]
 pub struct Answer {
+    /// The HTTP status, as it stands in the first line.
     pub status: u16,
     /// Names in small letters, in their order.
     pub headers: Vec<(String, String)>,
+    /// All of it, put together again if it came in chunks; empty in the answer to a HEAD.
     pub body: Vec<u8>,
     /// The app's log lines for the request.
     pub log: Vec<String>,
