@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jeton::store::redis::RedisStore;
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
@@ -119,12 +120,12 @@ async fn a_cluster_that_is_away_is_a_503_in_time_and_is_found_again() {
     };
 
     for node in &cluster.nodes {
-        node.process().signal("STOP");
+        node.process().signal(Signal::STOP);
     }
     away(&["they did not answer in time", "lost the connection to Redis at 127.0.0.1", "the store did not answer"])
         .await;
     for node in &cluster.nodes {
-        node.process().signal("CONT");
+        node.process().signal(Signal::CONT);
     }
     client.post("generations", json!({"userId": "u"})).await.ok();
 

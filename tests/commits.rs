@@ -13,6 +13,7 @@ use jeton::{
     stats_service::{StatsService, TokenCredit},
     store::{Store, redis::RedisStore},
 };
+use rustix::process::Signal;
 
 use crate::support::{
     redis::Redis,
@@ -277,7 +278,7 @@ async fn who_has_gone_away_is_left_out_of_the_next_commit() {
     let service = &processes.services[0];
     processes.debit(0, 1).await;
     // The first debit leads a group that Redis does not answer; those after it wait for the next one.
-    processes.redis.process().signal("STOP");
+    processes.redis.process().signal(Signal::STOP);
     let mut first = Box::pin(service.record_generation(&processes.user, article(10), caller(None)));
     assert!(poll!(&mut first).is_pending());
     for _ in 0..100 {
@@ -287,7 +288,7 @@ async fn who_has_gone_away_is_left_out_of_the_next_commit() {
     let mut patient = Box::pin(service.record_generation(&processes.user, article(1_000), caller(None)));
     assert!(poll!(&mut gone).is_pending() && poll!(&mut patient).is_pending());
     drop(gone);
-    processes.redis.process().signal("CONT");
+    processes.redis.process().signal(Signal::CONT);
     assert_eq!(granted(first.await).stats.token_balance, 4_989);
     assert_eq!(granted(patient.await).stats.token_balance, 3_989);
     assert_eq!(processes.balance_and_entries().await, (3_989, 4));

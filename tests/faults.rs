@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
@@ -78,9 +79,9 @@ async fn a_silent_redis_is_a_503_in_time() {
     let deployment = Deployment::start(&redis, &[DEVELOPMENT]);
     let client = deployment.client();
     client.stats("u").await;
-    redis.process().signal("STOP");
+    redis.process().signal(Signal::STOP);
     assert_unavailable(&client).await;
-    redis.process().signal("CONT");
+    redis.process().signal(Signal::CONT);
     let stats = client.stats("u").await;
     let history = client.history("u").await;
     // What was asked meanwhile was done once or not at all, and it adds up.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jeton::store::ANSWER_WITHIN;
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
@@ -67,7 +68,7 @@ async fn after_a_minute_on_ice_the_first_request_succeeds() {
         }
     }
     for (line, process) in &frozen {
-        process.instance.process.signal("STOP");
+        process.instance.process.signal(Signal::STOP);
         if *line == Line::Dead {
             process.wire.swallow_open_lines();
         }
@@ -75,7 +76,7 @@ async fn after_a_minute_on_ice_the_first_request_succeeds() {
     redis.command::<u64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     tokio::time::sleep(Duration::from_mins(1)).await;
     let thawed = frozen.iter().map(|(line, process)| async move {
-        process.instance.process.signal("CONT");
+        process.instance.process.signal(Signal::CONT);
         let answer = process.call(None).await;
         assert_eq!(answer.status, 200, "{line:?}, {}: {answer:?}", process.function);
     });
@@ -143,10 +144,10 @@ async fn freeze_in_the_middle(
     process.wire.fail_after(way, bytes, fault);
     let freezing = async {
         process.wire.failed().await;
-        process.instance.process.signal("STOP");
+        process.instance.process.signal(Signal::STOP);
         process.wire.deliver().await;
         tokio::time::sleep(frost).await;
-        process.instance.process.signal("CONT");
+        process.instance.process.signal(Signal::CONT);
     };
     let (answer, ()) = tokio::join!(process.call(key), freezing);
 

@@ -3,6 +3,7 @@
 use std::{process::Command, time::Instant};
 
 use futures_util::future::join_all;
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
@@ -55,12 +56,12 @@ async fn what_was_answered_survives_a_kill() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_ends_cleanly() {
-    for signal in ["INT", "TERM"] {
+    for signal in [Signal::INT, Signal::TERM] {
         let folder = tempfile::tempdir().unwrap();
         let mut local = Local::start(folder.path(), &[], &[]);
         local.client().stats("u").await;
         local.process.signal(signal);
-        assert!(local.process.wait(), "{signal}");
+        assert!(local.process.wait(), "{signal:?}");
         local.process.wait_for_line(|line| line == "Jeton has stopped.");
     }
 }
@@ -89,7 +90,7 @@ async fn at_the_end_it_answers_who_is_there_and_takes_nobody_else() {
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
     caller.write_all(first.as_bytes()).await.unwrap();
 
-    local.process.signal("TERM");
+    local.process.signal(Signal::TERM);
     let begun = Instant::now();
     while TcpStream::connect(&address).await.is_ok() {
         assert!(begun.elapsed() < PATIENCE, "it takes newcomers whom it will not answer");

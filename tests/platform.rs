@@ -13,6 +13,7 @@ use std::{
 
 use futures_util::future::join_all;
 use reqwest::{Method, header::HeaderMap};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -134,7 +135,7 @@ async fn end_with_a_hundred_under_way(redis: &Redis, base: String, port: u16, pr
     client.post("generations", json!({"userId": "u0", "tokenCost": 1})).await.ok();
     drop(client);
     // Redis holds its answers back until the signal has come.
-    redis.process().signal("STOP");
+    redis.process().signal(Signal::STOP);
     let mut callers: Vec<TcpStream> = (0..100)
         .map(|number| {
             let body = json!({"userId": format!("u{}", number % 4), "tokenCost": 1}).to_string();
@@ -146,8 +147,8 @@ async fn end_with_a_hundred_under_way(redis: &Redis, base: String, port: u16, pr
         })
         .collect();
     wait_until_read(port, callers.len());
-    process.signal("TERM");
-    redis.process().signal("CONT");
+    process.signal(Signal::TERM);
+    redis.process().signal(Signal::CONT);
     for caller in &mut callers {
         let mut answer = String::new();
         caller.read_to_string(&mut answer).unwrap();

@@ -6,6 +6,7 @@ use jeton::{
     locale::Locale,
     store::{Committed, History, Store, redis::RedisStore},
 };
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
@@ -44,7 +45,7 @@ async fn what_the_replica_has_not_is_not_answered_as_done() {
     let (client, instance) = (deployment.client(), deployment.instance("generations"));
     let body = json!({"userId": "u"});
     client.post("generations", body.clone()).await.ok();
-    pair.replica.process().signal("STOP");
+    pair.replica.process().signal(Signal::STOP);
 
     // Three times the same: made, found under its key, found under its key.
     for attempt in 0..3 {
@@ -61,7 +62,7 @@ async fn what_the_replica_has_not_is_not_answered_as_done() {
     assert_unconfirmed(&another, &answer, begun);
     assert_eq!(client.stats("u").await["tokenBalance"], 4994, "a read tells what the primary has");
 
-    pair.replica.process().signal("CONT");
+    pair.replica.process().signal(Signal::CONT);
     let answer = client.post_once("generations", "key", body.clone()).await;
     assert_eq!(answer.ok()["stats"]["tokenBalance"], 4994);
     assert_eq!(answer.header("idempotent-replayed"), Some("true"));
@@ -85,14 +86,14 @@ async fn a_lost_answer_that_is_found_is_confirmed_before_it_is_given() {
 
     // It is found again, but nobody else has it. The debit between lets the process know the account as it is.
     client.post("generations", json!({"userId": "u"})).await.ok();
-    pair.replica.process().signal("STOP");
+    pair.replica.process().signal(Signal::STOP);
     proxy.fail("EVALSHA", &[Fault::AnswerLost]);
     let begun = Instant::now();
     let answer = client.post("generations", json!({"userId": "u"})).await;
     assert_unconfirmed(&instance, &answer, begun);
     proxy.assert_used_up("both answers were lost");
     assert_eq!(pair.entries(), 5);
-    pair.replica.process().signal("CONT");
+    pair.replica.process().signal(Signal::CONT);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +102,7 @@ async fn calls_that_do_not_change_anything_do_not_wait_for_a_replica() {
     let deployment = Deployment::start(&pair.primary, &[DEVELOPMENT, WAITING]);
     let client = deployment.client();
     client.post("generations", json!({"userId": "u"})).await.ok();
-    pair.replica.process().signal("STOP");
+    pair.replica.process().signal(Signal::STOP);
     assert_eq!(client.stats("u").await["tokenBalance"], 4997);
     assert_eq!(client.history("u").await.len(), 2);
     assert_eq!(client.get("health").await.status, 200);
@@ -129,7 +130,7 @@ async fn calls_that_do_not_change_anything_do_not_wait_for_a_replica() {
         attempts += 1;
         assert!(attempts < 10, "the read always came after the change");
     }
-    pair.replica.process().signal("CONT");
+    pair.replica.process().signal(Signal::CONT);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,13 +164,13 @@ async fn without_waiting_a_failover_can_cost_an_acknowledged_debit() {
         wait_until("the replica has the first debit", || {
             pair.replica.command::<u64>(&["XLEN", "jeton:{u}:history"]) == 2
         });
-        pair.replica.process().signal("STOP");
+        pair.replica.process().signal(Signal::STOP);
         pair.primary.command::<u64>(&["CLIENT", "KILL", "TYPE", "replica"]);
 
         let answer = client.post("generations", json!({"userId": "u"})).await;
         assert_eq!((answer.status, pair.entries()), (status, 3), "{answer:?}");
         pair.primary.stop();
-        pair.replica.process().signal("CONT");
+        pair.replica.process().signal(Signal::CONT);
         pair.fail_over(FailOver::Killed);
         assert_eq!(pair.entries(), left, "the second debit is gone, acknowledged or not");
     }

@@ -1,5 +1,6 @@
 //! A primary that is killed under load: its replica takes over, and so does the service, by itself.
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use super::DEVELOPMENT;
@@ -52,7 +53,7 @@ async fn a_silent_primary_that_was_replaced_does_not_use_up_a_callers_time() {
     let sent = offset(&cluster.nodes[silent]);
     wait_until("the replica has everything", || offset(replica) >= sent);
     // Its lines stay open, and it says nothing any more.
-    cluster.nodes[silent].process().signal("STOP");
+    cluster.nodes[silent].process().signal(Signal::STOP);
     replica.command::<()>(&["CLUSTER", "FAILOVER", "TAKEOVER"]);
 
     let debit = client.post("generations", json!({"userId": "u"}));
@@ -63,7 +64,7 @@ async fn a_silent_primary_that_was_replaced_does_not_use_up_a_callers_time() {
     assert_eq!(client.history("u").await.len(), 4);
 
     // It wakes up, with the debit that it was sent and never answered, and learns that it is a replica now.
-    cluster.nodes[silent].process().signal("CONT");
+    cluster.nodes[silent].process().signal(Signal::CONT);
     wait_until("it follows who took over", || {
         cluster.nodes[silent].command::<String>(&["INFO", "replication"]).contains("master_link_status:up")
     });

@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process, setrlimit};
+
 /// From how many ports free ones are chosen.
 const PORTS: u32 = 15_000;
 
@@ -32,7 +34,6 @@ pub(crate) fn free_port() -> u16 {
 
 /// Lets this process and its children have as many files and connections open as the system allows.
 pub(crate) fn raise_file_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).unwrap();
@@ -83,10 +84,9 @@ impl Process {
         found(&lines).unwrap_or_else(|| panic!("the line did not come; there were: {lines:#?}"))
     }
 
-    /// Sends a signal, by its name.
-    pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Ends it at once.
