@@ -70,7 +70,7 @@ async fn after_a_minute_on_ice_the_first_request_succeeds() {
     for (line, process) in &frozen {
         process.instance.process.signal(Signal::STOP);
         if *line == Line::Dead {
-            process.wire.swallow_open_lines();
+            process.wire.swallow_open_lines().await;
         }
     }
     redis.command::<u64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);

@@ -57,7 +57,7 @@ struct State {
     /// How many bytes were handed on, to Redis and from it.
     passed: Mutex<[usize; 2]>,
     late: Mutex<Option<Late>>,
-    /// A change makes the lines that are open swallow everything.
+    /// A change makes the lines that are open swallow everything. Each listens until it does.
     swallowing: watch::Sender<()>,
 }
 
@@ -128,9 +128,12 @@ impl Wire {
         self.state.deliver_before(usize::MAX).await;
     }
 
-    /// The lines that are open lead nowhere from now on, and nobody is told. New ones lead to Redis.
-    pub(crate) fn swallow_open_lines(&self) {
+    /// Once this is over, the lines that were open lead nowhere, and nobody is told, whatever Redis does with its ends.
+    /// New ones lead to Redis.
+    pub(crate) async fn swallow_open_lines(&self) {
+        assert!(self.state.swallowing.receiver_count() > 0, "no line is open");
         self.state.swallowing.send_replace(());
+        timeout(PATIENCE, self.state.swallowing.closed()).await.expect("each line swallows");
     }
 }
 
@@ -176,7 +179,10 @@ async fn hand_on(state: Arc<State>, mut client: TcpStream, port: u16) -> io::Res
         let (way, bytes) = select! {
             read = client.read(&mut request) => (Way::Request, &request[..read?]),
             read = redis.read(&mut answer) => (Way::Answer, &answer[..read?]),
-            _ = swallowing.changed() => return swallow(client).await,
+            _ = swallowing.changed() => {
+                drop(swallowing);
+                return swallow(client).await;
+            }
         };
         if bytes.is_empty() {
             return Ok(());
@@ -190,6 +196,7 @@ async fn hand_on(state: Arc<State>, mut client: TcpStream, port: u16) -> io::Res
         let to = if way == Way::Request { &mut redis } else { &mut client };
         to.write_all(bytes).await?;
         let Some(fault) = fault else { continue };
+        drop(swallowing);
         let (deliver, told) = oneshot::channel();
         if let Fault::Delay(piece) = fault {
             *state.late.lock().unwrap() = Some(Late { piece, deliver });
