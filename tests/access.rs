@@ -116,7 +116,7 @@ async fn development_without_keys_is_open_and_says_so_once() {
     for sign in [("VERCEL_DEV", "1"), ("VERCEL_ENV", "development"), ("NODE_ENV", "development")] {
         let settings = [("REDIS_URL", url.as_str()), sign];
         let instance = crate::support::server::Instance::start("stats", &settings);
-        let client = Client::new([("stats", instance.base())].into());
+        let client = instance.client();
         assert_eq!(client.get("stats?userId=%20").await.status, 400, "also when the first call is refused");
         let mut last = String::new();
         for _ in 0..3 {

@@ -123,8 +123,7 @@ async fn sweeps_side_by_side_bill_each_user_once() {
     let url = redis.url();
     let settings = [("REDIS_URL", url.as_str()), DEVELOPMENT[0]];
     let instances: Vec<Instance> = (0..4).map(|_| Instance::start("billing", &settings)).collect();
-    let clients: Vec<Client> =
-        instances.iter().map(|instance| Client::new([("billing", instance.base())].into())).collect();
+    let clients: Vec<Client> = instances.iter().map(Instance::client).collect();
     let reports = join_all(clients.iter().map(|client| client.get("billing"))).await;
     let total = |name: &str| reports.iter().map(|report| report.ok()[name].as_u64().unwrap()).sum::<u64>();
     assert_eq!((total("billed"), total("credited"), total("failed")), (200, 200 * 300, 0), "{reports:?}");

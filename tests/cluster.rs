@@ -3,7 +3,7 @@
 mod failover;
 mod moves;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use jeton::store::redis::RedisStore;
@@ -11,15 +11,13 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
-    client::Client,
-    cluster::{Cluster, wait_until},
-    process::free_port,
+    cluster::Cluster,
+    process::{TOO_LATE, free_port, wait_until},
     redis::Redis,
     server::{Deployment, Instance},
 };
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
-const TOO_LATE: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_bad_list_is_named_in_one_line_without_its_passwords() {
@@ -90,7 +88,7 @@ async fn a_process_has_one_connection_to_each_node_and_asks_the_right_one() {
     wait_until("the test's own connections are closed", || connections() == [1, 1, 1]);
     let moved = cluster.errors("MOVED");
     let instance = Instance::start("generations", &[("REDIS_URL", &cluster.url()), DEVELOPMENT]);
-    let client = Client::new([("generations", instance.base())].into());
+    let client = instance.client();
     let debits = (0..100).map(|number| client.post("generations", json!({"userId": format!("u{}", number % 40)})));
     assert!(join_all(debits).await.iter().all(|answer| answer.status == 200));
     wait_until("each node has the connection that asks, and one of the process", || connections() == [2, 2, 2]);
@@ -150,7 +148,7 @@ async fn one_node_named_alone_and_a_lone_redis_named_as_a_cluster_are_told() {
     for (url, says) in cases {
         for (function, method) in [("stats", "GET"), ("generations", "POST")] {
             let instance = Instance::start(function, &[("REDIS_URL", &url), DEVELOPMENT]);
-            let client = Client::new([(function, instance.base())].into());
+            let client = instance.client();
             let answer = match method {
                 "GET" => client.get("stats?userId=u").await,
                 _ => client.post(function, json!({"userId": "u"})).await,
@@ -162,6 +160,6 @@ async fn one_node_named_alone_and_a_lone_redis_named_as_a_cluster_are_told() {
     }
     // The same one twice is enough to find the others.
     let instance = Instance::start("stats", &[("REDIS_URL", &format!("{alone},{alone}")), DEVELOPMENT]);
-    let client = Client::new([("stats", instance.base())].into());
+    let client = instance.client();
     assert_eq!(client.stats("u").await["tokenBalance"], 5000);
 }

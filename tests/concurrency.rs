@@ -21,7 +21,7 @@ const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
 fn instances(url: &str, function: &'static str, count: usize) -> Vec<(Instance, Client)> {
     let start = |_| {
         let instance = Instance::start(function, &[("REDIS_URL", url), DEVELOPMENT]);
-        let client = Client::new([(function, instance.base())].into());
+        let client = instance.client();
         (instance, client)
     };
     (0..count).map(start).collect()

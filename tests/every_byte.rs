@@ -108,7 +108,7 @@ impl Process {
     async fn of_function(redis: &Redis, function: &'static str) -> Self {
         let wire = Wire::start(redis.port()).await;
         let instance = Instance::start(function, &[("REDIS_URL", &wire.url()), DEVELOPMENT]);
-        let client = Client::new([(function, instance.base())].into());
+        let client = instance.client();
         Self { wire, door: Door::Function { client, _instance: Box::new(instance) } }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::{
-    client::{Answer, Client},
+    client::Answer,
     load::Load,
     pair::{FailOver, Pair},
     proxy::Proxy,
@@ -51,7 +51,7 @@ async fn another_redis_that_takes_over_is_found_without_a_restart() {
     let mut pair = Pair::start();
     let proxy = Proxy::start(pair.primary.port()).await;
     let instance = Instance::start("generations", &[("REDIS_URL", &proxy.url()), DEVELOPMENT]);
-    let client = Client::new([("generations", instance.base())].into());
+    let client = instance.client();
     client.post("generations", json!({"userId": "u"})).await.ok();
     pair.catch_up();
     pair.fail_over(FailOver::Demoted);

@@ -9,14 +9,13 @@ use serde_json::json;
 
 use crate::support::{
     client::Client,
-    process::free_port,
+    process::{TOO_LATE, free_port},
     proxy::{Fault, Proxy},
     redis::Redis,
     server::{Deployment, FUNCTIONS, Instance, write_settings},
 };
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
-const TOO_LATE: Duration = Duration::from_secs(5);
 
 /// Calls every function; each must answer that the store is unavailable, in time, and say nothing of the inside.
 async fn assert_unavailable(client: &Client) {
@@ -39,7 +38,7 @@ async fn a_stopped_redis_is_a_503_and_a_started_one_works_without_a_restart() {
     let mut redis = Redis::start_with(&["--requirepass", "hunter2"]);
     let url = format!("redis://:hunter2@127.0.0.1:{}", redis.port());
     let instance = Instance::start("stats", &[("REDIS_URL", &url), DEVELOPMENT]);
-    let client = Client::new([("stats", instance.base())].into());
+    let client = instance.client();
     assert_eq!(client.get("stats?userId=u").await.ok()["tokenBalance"], 5000);
 
     redis.stop();
@@ -116,7 +115,7 @@ async fn each_wrong_setting_has_its_own_clear_line() {
         let mut settings = vec![DEVELOPMENT];
         settings.extend(url.as_deref().map(|url| ("REDIS_URL", url)));
         let instance = Instance::start("stats", &settings);
-        let client = Client::new([("stats", instance.base())].into());
+        let client = instance.client();
         let begun = Instant::now();
         let answer = client.get("stats?userId=u").await;
         assert!(begun.elapsed() < TOO_LATE, "{url:?} took {:?}", begun.elapsed());
@@ -136,7 +135,7 @@ async fn a_wrong_password_that_is_put_right_needs_no_restart() {
     let redis = Redis::start_with(&["--requirepass", "old"]);
     let url = format!("redis://:new@127.0.0.1:{}", redis.port());
     let instance = Instance::start("stats", &[("REDIS_URL", &url), DEVELOPMENT]);
-    let client = Client::new([("stats", instance.base())].into());
+    let client = instance.client();
     client.get("stats?userId=u").await.assert_store_unavailable();
     let mut connection = redis::Client::open(format!("redis://:old@127.0.0.1:{}", redis.port())).unwrap();
     let _: () = redis::cmd("CONFIG").arg(&["SET", "requirepass", "new"]).query(&mut connection).unwrap();
@@ -150,7 +149,7 @@ async fn a_redis_without_a_connection_left_is_a_503_until_one_is_free() {
     let mut taken = redis.connect();
     let _: () = redis::cmd("CONFIG").arg(&["SET", "maxclients", "1"]).query(&mut taken).unwrap();
     let instance = Instance::start("stats", &[("REDIS_URL", &url), DEVELOPMENT]);
-    let client = Client::new([("stats", instance.base())].into());
+    let client = instance.client();
     let answer = client.get("stats?userId=u").await;
     answer.assert_store_unavailable();
 
@@ -173,7 +172,7 @@ async fn other_wrong_settings_are_named_in_the_log_and_never_stop_the_function()
         ("JETON_BILLING_SECONDS", "hunter2"),
     ] {
         let instance = Instance::start("stats", &[("REDIS_URL", &url), DEVELOPMENT, (name, value)]);
-        let client = Client::new([("stats", instance.base())].into());
+        let client = instance.client();
         let answer = client.get("stats?userId=u").await;
         assert_eq!((answer.status, answer.code().as_str()), (500, "internal"), "{name}");
         let line = instance.line_of(&answer);
@@ -193,7 +192,7 @@ async fn settings_come_from_the_files_of_a_next_project() {
         let folder = tempfile::tempdir().unwrap();
         write_settings(folder.path(), file, &line);
         let instance = Instance::start_in(folder, "stats", &[("VERCEL_DEV", "1"), ("NODE_ENV", "development")]);
-        let client = Client::new([("stats", instance.base())].into());
+        let client = instance.client();
         assert_eq!(client.get("stats").await.ok()["memberId"], "test-user-id", "{file}");
     }
     // In production they do not count.
@@ -201,7 +200,7 @@ async fn settings_come_from_the_files_of_a_next_project() {
     write_settings(folder.path(), ".env.local", &format!("REDIS_URL={}\n", redis.url()));
     let settings = [("VERCEL_ENV", "production"), ("JETON_API_KEYS", "ops:admin:secret")];
     let instance = Instance::start_in(folder, "stats", &settings);
-    let client = Client::new([("stats", instance.base())].into()).with_key("secret");
+    let client = instance.client().with_key("secret");
     client.get("stats?userId=u").await.assert_store_unavailable();
 }
 
@@ -226,7 +225,7 @@ async fn an_export_that_cannot_begin_is_a_503_in_time() {
     let redis = Redis::start();
     let proxy = Proxy::start(redis.port()).await;
     let instance = Instance::start("transactions", &[("REDIS_URL", &proxy.url()), DEVELOPMENT]);
-    let client = Client::new([("transactions", instance.base())].into()).with("Accept", "text/csv");
+    let client = instance.client().with("Accept", "text/csv");
     client.get("transactions?userId=u").await;
 
     // Slow at first, then silent.

@@ -30,7 +30,7 @@ impl Frozen {
     async fn start(redis: &Redis, function: &'static str, user: String) -> Self {
         let wire = Wire::start(redis.port()).await;
         let instance = Instance::start(function, &[("REDIS_URL", &wire.url()), DEVELOPMENT]);
-        let client = Client::new([(function, instance.base())].into());
+        let client = instance.client();
         Self { function, user, wire, instance, client }
     }
 

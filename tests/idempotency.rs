@@ -99,11 +99,7 @@ async fn one_key_at_once_from_several_processes_has_one_effect() {
     let url = redis.url();
     let others: Vec<Instance> =
         (0..3).map(|_| Instance::start("generations", &[("REDIS_URL", &url), DEVELOPMENT[0]])).collect();
-    let clients: Vec<_> = others
-        .iter()
-        .map(|instance| crate::support::client::Client::new([("generations", instance.base())].into()))
-        .chain([deployment.client()])
-        .collect();
+    let clients: Vec<_> = others.iter().map(Instance::client).chain([deployment.client()]).collect();
     for round in 0..20 {
         // Three refusals and a debit that share no key, and one key that all use.
         let key = format!("round-{round}");

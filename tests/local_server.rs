@@ -1,6 +1,6 @@
 //! The local server as a newcomer meets it.
 
-use std::{process::Command, time::Instant};
+use std::process::Command;
 
 use futures_util::future::join_all;
 use rustix::process::Signal;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::{
     client::sum,
-    process::{PATIENCE, Process},
+    process::{Process, wait_until},
     redis::Redis,
     server::{Local, Settings},
 };
@@ -91,11 +91,7 @@ async fn at_the_end_it_answers_who_is_there_and_takes_nobody_else() {
     caller.write_all(first.as_bytes()).await.unwrap();
 
     local.process.signal(Signal::TERM);
-    let begun = Instant::now();
-    while TcpStream::connect(&address).await.is_ok() {
-        assert!(begun.elapsed() < PATIENCE, "it takes newcomers whom it will not answer");
-        tokio::task::yield_now().await;
-    }
+    wait_until("it takes no newcomers, whom it would not answer", || std::net::TcpStream::connect(&address).is_err());
     caller.write_all(rest.as_bytes()).await.unwrap();
     let mut answer = String::new();
     caller.read_to_string(&mut answer).await.unwrap();

@@ -8,7 +8,6 @@ use std::{
     process::Command,
     sync::mpsc::{self, Receiver},
     thread,
-    time::Instant,
 };
 
 use futures_util::future::join_all;
@@ -19,7 +18,7 @@ use serde_json::{Value, json};
 use crate::support::{
     client::{Client, send, sum},
     load::assert_running_balances,
-    process::{PATIENCE, Process, free_port},
+    process::{PATIENCE, Process, free_port, wait_until},
     redis::Redis,
     server::{Deployment, Instance, Local},
 };
@@ -168,7 +167,6 @@ async fn end_with_a_hundred_under_way(redis: &Redis, base: String, port: u16, pr
 
 /// Waits until so many connections to `port` are taken and all that was sent over them is read.
 fn wait_until_read(port: u16, count: usize) {
-    let begun = Instant::now();
     let read = || {
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
         let of_port = format!(":{port:04X}");
@@ -179,10 +177,7 @@ fn wait_until_read(port: u16, count: usize) {
         };
         table.lines().skip(1).filter(established).count()
     };
-    while read() < count {
-        assert!(begun.elapsed() < PATIENCE, "only {} requests were read", read());
-        thread::yield_now();
-    }
+    wait_until("all requests are read", || read() >= count);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,7 +186,7 @@ async fn one_process_opens_one_connection_and_only_when_it_needs_it() {
     let url = redis.url();
     let before = redis.info("stats", "total_connections_received");
     let instance = Instance::start("generations", &[("REDIS_URL", &url), DEVELOPMENT]);
-    let client = Client::new([("generations", instance.base())].into());
+    let client = instance.client();
     assert_eq!(client.post("generations", json!({})).await.status, 200);
     assert_eq!(send(client.request(Method::GET, "generations")).await.status, 405);
     let calls = (0..200).map(|number| client.post("generations", json!({"userId": format!("u{number}")})));
@@ -200,7 +195,7 @@ async fn one_process_opens_one_connection_and_only_when_it_needs_it() {
     assert_eq!(redis.info("stats", "total_connections_received") - before, 1 + 1);
 
     let idle = Instance::start("stats", &[("REDIS_URL", &url), DEVELOPMENT]);
-    let client = Client::new([("stats", idle.base())].into());
+    let client = idle.client();
     let before = redis.info("stats", "total_connections_received");
     assert_eq!(client.get("stats?userId=%20").await.status, 400);
     assert_eq!(redis.info("stats", "total_connections_received") - before, 1, "the test's own");
@@ -214,7 +209,7 @@ async fn two_hundred_requests_at_once_share_a_process_and_its_connection() {
     // One process with all functions, so that changes and reads meet in it.
     let server = Local::start(local.path(), &["--redis", &url], &[]);
     let instance = Instance::start("generations", &[("REDIS_URL", &url), DEVELOPMENT]);
-    let one_function = Client::new([("generations", instance.base())].into());
+    let one_function = instance.client();
     for (name, client) in [("server", server.client()), ("function", one_function)] {
         let before = redis.info("stats", "total_connections_received");
         let calls = (0..200_u64).map(|number| {

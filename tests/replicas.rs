@@ -1,6 +1,6 @@
 //! Replicas of Redis: what a change that waits for them promises, and what one that does not wait cannot.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jeton::{
     locale::Locale,
@@ -10,10 +10,10 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
-    client::{Answer, Client},
-    cluster::wait_until,
+    client::Answer,
     pair::{FailOver, Pair},
     process::free_port,
+    process::{TOO_LATE, wait_until},
     proxy::{Fault, Proxy},
     redis::Redis,
     server::{Deployment, Instance, Local},
@@ -23,11 +23,6 @@ use crate::support::{
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
 const WAITING: (&str, &str) = ("JETON_WAIT_REPLICAS", "1");
-const TOO_LATE: Duration = Duration::from_secs(5);
-
-fn debits(instance: &Instance) -> Client {
-    Client::new([("generations", instance.base())].into())
-}
 
 /// The answer is a 503, in time, and the log says that a replica is missing.
 fn assert_unconfirmed(instance: &Instance, answer: &Answer, begun: Instant) {
@@ -58,7 +53,7 @@ async fn what_the_replica_has_not_is_not_answered_as_done() {
     let url = pair.primary.url();
     let another = Instance::start("generations", &[("REDIS_URL", &url), DEVELOPMENT, WAITING]);
     let begun = Instant::now();
-    let answer = debits(&another).post_once("generations", "key", body.clone()).await;
+    let answer = another.client().post_once("generations", "key", body.clone()).await;
     assert_unconfirmed(&another, &answer, begun);
     assert_eq!(client.stats("u").await["tokenBalance"], 4994, "a read tells what the primary has");
 
@@ -75,7 +70,7 @@ async fn a_lost_answer_that_is_found_is_confirmed_before_it_is_given() {
     let pair = Pair::start();
     let proxy = Proxy::start(pair.primary.port()).await;
     let instance = Instance::start("generations", &[("REDIS_URL", &proxy.url()), DEVELOPMENT, WAITING]);
-    let client = debits(&instance);
+    let client = instance.client();
     client.post("generations", json!({"userId": "u"})).await.ok();
 
     // The mark of the commit is found, and with it the answer.
@@ -138,7 +133,7 @@ async fn a_failover_right_after_an_answer_costs_nothing_that_waited_for_the_repl
     let mut pair = Pair::start();
     let proxy = Proxy::start(pair.primary.port()).await;
     let instance = Instance::start("generations", &[("REDIS_URL", &proxy.url()), DEVELOPMENT, WAITING]);
-    let client = debits(&instance);
+    let client = instance.client();
     for round in 1..=6_u64 {
         client.post_once("generations", &format!("key-{round}"), json!({"userId": "u"})).await.ok();
         pair.fail_over(FailOver::Killed);
@@ -159,7 +154,7 @@ async fn without_waiting_a_failover_can_cost_an_acknowledged_debit() {
         let mut pair = Pair::start();
         let url = pair.primary.url();
         let instance = Instance::start("generations", &[&[("REDIS_URL", url.as_str())], settings].concat());
-        let client = debits(&instance);
+        let client = instance.client();
         client.post("generations", json!({"userId": "u"})).await.ok();
         wait_until("the replica has the first debit", || {
             pair.replica.command::<u64>(&["XLEN", "jeton:{u}:history"]) == 2

@@ -5,8 +5,9 @@ use serde_json::json;
 
 use super::DEVELOPMENT;
 use crate::support::{
-    cluster::{Cluster, PRIMARIES, wait_until},
+    cluster::{Cluster, PRIMARIES},
     load::{Ledger, Load, users},
+    process::wait_until,
     redis::Redis,
     server::{Deployment, Settings},
 };

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::DEVELOPMENT;
 use crate::support::{
-    cluster::{Cluster, Move, wait_until},
+    cluster::{Cluster, Move},
     load::{Load, users},
+    process::wait_until,
     server::Deployment,
 };
 

@@ -1,23 +1,16 @@
 //! A real Redis Cluster for a test: nodes on free ports of the loopback address.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError, Weak},
-    thread,
-    time::{Duration, Instant},
-};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use redis::FromRedisValue;
 
 use super::{
-    process::{PATIENCE, free_port},
+    process::{free_port, wait_until},
     redis::Redis,
 };
 
 /// How many nodes have slots.
 pub(crate) const PRIMARIES: usize = 3;
-
-/// How long nobody looks whether something is so: each look is a connection, and the servers need the processor.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// A cluster of three primaries, with or without a replica for each. It ends with its value.
 pub(crate) struct Cluster {
@@ -179,13 +172,4 @@ pub(crate) fn lone_node() -> (Redis, tempfile::TempDir) {
 /// The name of a node within its cluster.
 pub(crate) fn id(node: &Redis) -> String {
     node.command(&["CLUSTER", "MYID"])
-}
-
-/// Waits until something is so.
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "it did not come about that {what}");
-        thread::sleep(BETWEEN_LOOKS);
-    }
 }

@@ -64,7 +64,7 @@ impl Load {
     pub(crate) async fn start_with(url: &str, settings: Settings<'_>) -> Self {
         let settings = [&[("REDIS_URL", url), DEVELOPMENT], settings].concat();
         let tokens = Instance::start("tokens", &settings);
-        let client = Client::new([("tokens", tokens.base())].into());
+        let client = tokens.client();
         for user in users() {
             client.post("tokens", json!({"userId": user, "amount": 1_000_000})).await.ok();
         }
@@ -72,7 +72,7 @@ impl Load {
         let told = Arc::new(Told::default());
         let callers = (0..CALLERS)
             .map(|caller| {
-                let client = Client::new([("generations", instances[caller % 2].base())].into());
+                let client = instances[caller % 2].client();
                 tokio::spawn(spend(caller, client, Arc::clone(&told)))
             })
             .collect();

@@ -1,6 +1,6 @@
 //! A Redis and a replica that follows it, and can take over.
 
-use super::{cluster::wait_until, redis::Redis};
+use super::{process::wait_until, redis::Redis};
 
 /// A primary and its replica. A replica keeps a file, in these folders.
 pub(crate) struct Pair {

@@ -20,6 +20,21 @@ const PORTS: u32 = 15_000;
 /// How long anything may take to happen before the test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
+/// A caller of Jeton is answered within this time (contract §3).
+pub(crate) const TOO_LATE: Duration = Duration::from_secs(5);
+
+/// How long nobody looks whether something is so: a look may be a connection, and the servers need the processor.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+
+/// Waits until something is so.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "it did not come about that {what}");
+        thread::sleep(BETWEEN_LOOKS);
+    }
+}
+
 /// A port that is free now, and that stays free until it is taken: below those that the system hands out to others, and
 /// each only once in this process.
 pub(crate) fn free_port() -> u16 {
@@ -104,14 +119,8 @@ impl Process {
 
     /// Waits for its end: whether it said that it succeeded.
     pub(crate) fn wait(&mut self) -> bool {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.success();
-            }
-            assert!(begun.elapsed() < PATIENCE, "the process did not end");
-            thread::yield_now();
-        }
+        wait_until("the process has ended", || self.child.try_wait().unwrap().is_some());
+        self.child.wait().unwrap().success()
     }
 }
 

@@ -35,24 +35,25 @@ pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
 /// One instance of a function, in an empty working folder.
 pub(crate) struct Instance {
     pub(crate) process: Process,
+    function: &'static str,
     port: u16,
     _folder: tempfile::TempDir,
 }
 
 impl Instance {
     /// Starts `function` with these settings and nothing else.
-    pub(crate) fn start(function: &str, settings: Settings<'_>) -> Self {
+    pub(crate) fn start(function: &'static str, settings: Settings<'_>) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), function, settings)
     }
 
     /// Starts it in this working folder.
-    pub(crate) fn start_in(folder: tempfile::TempDir, function: &str, settings: Settings<'_>) -> Self {
+    pub(crate) fn start_in(folder: tempfile::TempDir, function: &'static str, settings: Settings<'_>) -> Self {
         let port = free_port();
         let mut command = Command::new(executable(function));
         command.current_dir(folder.path()).env("VERCEL_DEV_PORT", port.to_string()).envs(settings.iter().copied());
         let process = Process::start(&mut command);
         process.wait_for_line(|line| line.starts_with("Dev server listening"));
-        Self { process, port, _folder: folder }
+        Self { process, function, port, _folder: folder }
     }
 
     /// Where it listens.
@@ -63,6 +64,11 @@ impl Instance {
     /// The port of that.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// A client that finds the function here, and no other.
+    pub(crate) fn client(&self) -> Client {
+        Client::new([(self.function, self.base())].into())
     }
 
     /// The one line that it logged for this answer.
