@@ -1,6 +1,6 @@
 //! Slots that move to another node under load: nothing is lost, nothing is made twice, nobody sees more than a 503.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::DEVELOPMENT;
 use crate::support::{
     cluster::{Cluster, Move},
     load::{Load, users},
-    process::wait_until,
+    process::{TOO_LATE, wait_until},
     server::Deployment,
 };
 
@@ -85,5 +85,52 @@ async fn somebody_new_whose_slot_is_moving_is_opened_once() {
         assert!([5000, 4997].contains(&balance), "{balance}");
         assert_eq!(client.history(&user).await.len(), 2);
         assert_eq!(client.stats(&user).await["tokenBalance"], 4997);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_waits_for_a_moving_slot_and_is_a_503_in_time_if_it_does_not_arrive() {
+    let cluster = Cluster::start();
+    let deployment = Deployment::over(&cluster.url(), &[DEVELOPMENT]);
+    let client = deployment.client();
+    for (user, keyed) in [("plain", false), ("keyed", true)] {
+        let reset = |number: u64| {
+            let (client, body) = (client.clone(), json!({"userId": user}));
+            tokio::spawn(async move {
+                if keyed {
+                    client.post_once("reset", &format!("key-{number}"), body).await
+                } else {
+                    client.post("reset", body).await
+                }
+            })
+        };
+        let assert_entries = async |current, archived| {
+            assert_eq!(client.history(user).await.len(), current, "{user}");
+            let archives = [0, 1].map(|number| format!("jeton:{{{user}}}:archive:{number}"));
+            assert_eq!(archives.map(|key| cluster.command::<u64>(&["XLEN", &key])), archived, "{user}");
+        };
+        client.post("generations", json!({"userId": user})).await.ok();
+
+        // The archive that the history is to become is in neither place.
+        let moving = Move::begin(&cluster, user);
+        let (before, begun) = (cluster.errors("TRYAGAIN"), Instant::now());
+        let answer = reset(0).await.unwrap();
+        assert!(begun.elapsed() < TOO_LATE, "{user}: {:?}", begun.elapsed());
+        answer.assert_store_unavailable();
+        assert!(cluster.errors("TRYAGAIN") > before, "{user}");
+        moving.finish();
+        assert_eq!(client.stats(user).await["tokenBalance"], 4997, "{user}");
+        assert_entries(2, [0, 0]).await;
+        assert_eq!(reset(0).await.unwrap().ok()["stats"]["tokenBalance"], 5000, "{user}");
+        assert_entries(1, [2, 0]).await;
+
+        client.post("generations", json!({"userId": user})).await.ok();
+        let moving = Move::begin(&cluster, user);
+        let before = cluster.errors("TRYAGAIN");
+        let waiting = reset(1);
+        wait_until("the reset meets the moving slot", || cluster.errors("TRYAGAIN") > before);
+        moving.finish();
+        assert_eq!(waiting.await.unwrap().ok()["stats"]["tokenBalance"], 5000, "{user}");
+        assert_entries(1, [2, 2]).await;
     }
 }
