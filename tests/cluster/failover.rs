@@ -6,7 +6,7 @@ use serde_json::json;
 use super::DEVELOPMENT;
 use crate::support::{
     cluster::{Cluster, PRIMARIES},
-    load::{Ledger, Load, users},
+    load::{Debit, Ledger, Load, users},
     process::wait_until,
     redis::Redis,
     server::{Deployment, Settings},
@@ -15,23 +15,34 @@ use crate::support::{
 /// After how long, in milliseconds, the other nodes believe that one is lost.
 const NODE_TIMEOUT: &str = "1500";
 
+/// Waits until `replica` has all that `primary` has acknowledged by now.
+fn catch_up(primary: &Redis, replica: &Redis) {
+    let offset = |node: &Redis| node.info("replication", "master_repl_offset");
+    let sent = offset(primary);
+    wait_until("the replica has everything", || offset(replica) >= sent);
+}
+
 /// Kills, under load, a primary, and then the replica that took over and has been followed since by who was killed
-/// first. What callers were told meanwhile is to be held against what is left.
+/// first. What callers were told meanwhile is to be held against what is left: what they were told in an even phase of the
+/// load had a follower before the next kill.
 async fn kill_primaries_under_load(settings: Settings<'_>) -> (Cluster, Ledger) {
     let mut cluster = Cluster::start_with(1, &["--cluster-node-timeout", NODE_TIMEOUT]);
     let load = Load::start_with(&cluster.url(), settings).await;
     load.acknowledges(200).await;
     for _ in 0..2 {
         let lost = cluster.owner(&users()[0]);
+        let follower = (lost + PRIMARIES) % cluster.nodes.len();
+        load.next_phase();
+        catch_up(&cluster.nodes[lost], &cluster.nodes[follower]);
         cluster.nodes[lost].stop();
         wait_until("the replica takes over", || {
-            let follower = &cluster.nodes[(lost + PRIMARIES) % cluster.nodes.len()];
-            follower.command::<String>(&["INFO", "replication"]).contains("role:master")
+            cluster.nodes[follower].command::<String>(&["INFO", "replication"]).contains("role:master")
         });
         cluster.nodes[lost].start_again();
         wait_until("it follows who took over", || {
             cluster.nodes[lost].command::<String>(&["INFO", "replication"]).contains("master_link_status:up")
         });
+        load.next_phase();
         load.acknowledges(200).await;
     }
     (cluster, load.stop().await)
@@ -50,9 +61,7 @@ async fn a_silent_primary_that_was_replaced_does_not_use_up_a_callers_time() {
     }
     let silent = cluster.owner("u");
     let replica = &cluster.nodes[silent + PRIMARIES];
-    let offset = |node: &Redis| node.info("replication", "master_repl_offset");
-    let sent = offset(&cluster.nodes[silent]);
-    wait_until("the replica has everything", || offset(replica) >= sent);
+    catch_up(&cluster.nodes[silent], replica);
     // Its lines stay open, and it says nothing any more.
     cluster.nodes[silent].process().signal(Signal::STOP);
     replica.command::<()>(&["CLUSTER", "FAILOVER", "TAKEOVER"]);
@@ -76,7 +85,9 @@ async fn a_silent_primary_that_was_replaced_does_not_use_up_a_callers_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_primary_is_replaced_and_what_is_left_adds_up() {
     let (cluster, ledger) = kill_primaries_under_load(&[]).await;
-    ledger.assert_kept_where(&cluster.url(), |_| false).await;
+    // Of what was told while a primary was about to be lost some may be: Redis acknowledges before it has replicated.
+    let sure = |debit: &Debit| debit.begun == debit.ended && debit.begun.is_multiple_of(2);
+    ledger.assert_kept_where(&cluster.url(), sure).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
