@@ -1,8 +1,15 @@
 //! `jeton verify`, as an operator runs it.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::{Command, Output, Stdio},
+    sync::mpsc,
+    thread,
+};
 
-use super::{redis::Redis, server::Settings};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{process::PATIENCE, redis::Redis, server::Settings};
 
 /// What a run said.
 #[derive(Debug)]
@@ -39,13 +46,26 @@ impl Verified {
 pub(crate) fn verify(folder: &Path, arguments: &[&str], settings: Settings<'_>) -> Verified {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
     command.current_dir(folder).env_clear().envs(settings.iter().copied()).arg("verify").args(arguments);
-    let output = command.output().unwrap();
+    let output = output_in_time(&mut command);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Verified {
         code: output.status.code().expect("it ends by itself"),
         lines: text(output.stdout).lines().map(str::to_owned).collect(),
         errors: text(output.stderr),
     }
+}
+
+/// What `command` says until it ends.
+fn output_in_time(command: &mut Command) -> Output {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let id = Pid::from_child(&child);
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || ended.send(child.wait_with_output()));
+    let output = end.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        kill_process(id, Signal::KILL).unwrap();
+        panic!("{command:?} did not end")
+    });
+    output.unwrap()
 }
 
 /// Runs it over `redis` with these arguments.
