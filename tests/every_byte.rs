@@ -37,6 +37,8 @@ const SCRIPT: &str = include_str!("../src/store/commit.lua");
 
 /// How many lines are silent at once. Each takes four file descriptors.
 const SILENT_AT_ONCE: usize = 500;
+/// How many file descriptors that takes, with those of the tests beside it.
+const FILES_AT_ONCE: u64 = 2_400;
 
 /// Before which piece of the retry something late comes: what opens the line, the load, the look at the history, the
 /// commit. The last of these moments is when the caller has the answer.
@@ -333,7 +335,7 @@ async fn a_function_whose_line_falls_silent_or_delivers_late_makes_each_change_o
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_falls_silent_or_delivers_late_at_any_byte_makes_each_change_once() {
-    raise_file_limit();
+    raise_file_limit(FILES_AT_ONCE);
     let (redis, tally) = (Redis::start(), Tally::default());
     redis.command::<String>(&["SCRIPT", "LOAD", SCRIPT]);
     let mut cases = Vec::new();

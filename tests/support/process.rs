@@ -47,9 +47,11 @@ pub(crate) fn free_port() -> u16 {
         .expect("a free port")
 }
 
-/// Lets this process and its children have as many files and connections open as the system allows.
-pub(crate) fn raise_file_limit() {
+/// Lets this process and its children have as many files and connections open as the system allows: `needed`, at least.
+pub(crate) fn raise_file_limit(needed: u64) {
     let mut limit = getrlimit(Resource::Nofile);
+    let allowed = limit.maximum.unwrap_or(u64::MAX);
+    assert!(allowed >= needed, "{needed} files must be open at once, and `ulimit -Hn` allows {allowed}: raise it");
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).unwrap();
 }
