@@ -12,8 +12,7 @@ use serde_json::json;
 use crate::support::{
     client::Answer,
     pair::{FailOver, Pair},
-    process::free_port,
-    process::{TOO_LATE, wait_until},
+    process::{TOO_LATE, free_port, wait_until},
     proxy::{Fault, Proxy},
     redis::Redis,
     server::{Deployment, Instance, Local},
