@@ -29,7 +29,7 @@ fn instances(url: &str, function: &'static str, count: usize) -> Vec<(Instance, 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_tokens_are_spent_once() {
-    let (redis, cluster) = (Redis::start(), Cluster::start());
+    let (redis, cluster) = (Redis::start(), Cluster::start_with(1, &[]));
     for url in [redis.url(), cluster.url()] {
         spend_the_last_tokens(&url).await;
     }
@@ -74,7 +74,7 @@ async fn twenty_thousand_debits_from_four_processes_all_count_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn six_thousand_debits_on_a_cluster_all_count_once() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start_with(1, &[]);
     debit_from_four_processes(&cluster.url(), 6_000).await;
 }
 
@@ -134,7 +134,7 @@ async fn two_thousand_debits_in_the_local_server_all_count_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_first_touches_at_once_open_once() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start_with(1, &[]);
     let on_cluster = Deployment::over(&cluster.url(), &[DEVELOPMENT]);
     let backends = Backend::both(&[DEVELOPMENT]);
     let clients = backends.iter().map(|backend| (format!("{backend:?}"), backend.client()));
@@ -156,7 +156,7 @@ async fn two_first_touches_at_once_open_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resets_during_debits_lose_no_entry() {
-    let (redis, cluster) = (Redis::start(), Cluster::start());
+    let (redis, cluster) = (Redis::start(), Cluster::start_with(1, &[]));
     reset_during_debits(&redis.url(), |key| redis.command(&["XRANGE", key, "-", "+"])).await;
     reset_during_debits(&cluster.url(), |key| cluster.command(&["XRANGE", key, "-", "+"])).await;
 }
