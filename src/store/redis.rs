@@ -133,8 +133,9 @@ impl RedisStore {
         if self.replicas == 0 {
             return Ok(());
         }
-        for (key, _) in commit.once.iter().zip(records).filter(|(_, record)| record.is_some()).map(|(once, _)| once) {
-            if self.confirmed(&commit.user, &self.keys.once(&commit.user, key), None).await?.is_none() {
+        for ((key, _), record) in commit.once.iter().zip(records) {
+            let key = self.keys.once(&commit.user, key);
+            if record.is_some() && self.confirmed(&commit.user, &key, None).await?.is_none() {
                 let cause = format!("{} has lost an answer that it had: another server has taken over", self.line);
                 return Err(StoreError::Unavailable { cause, sent: false });
             }

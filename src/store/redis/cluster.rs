@@ -85,23 +85,27 @@ impl Cluster {
     /// The nodes that have slots, each once. An error when there is a slot that no node has.
     pub(super) async fn primaries(&self) -> Result<Vec<Arc<Connection>>, StoreError> {
         let reading = self.current();
-        let map = self.map(&reading).await?;
-        map.first_without_node().map_or_else(|| Ok(map.nodes()), |slot| Err(self.without_node(&reading, slot)))
+        self.nodes_in(self.map(&reading).await?, &reading)
     }
 
     /// The nodes that have slots, as they are now, and a text that differs when a slot has moved since, or a node has
     /// taken over.
     pub(super) async fn survey(&self) -> Result<(Vec<Arc<Connection>>, String), StoreError> {
         self.forget(&self.current());
-        let nodes = self.primaries().await?;
+        // Both from one reading: what another call learns in between must not mix them.
         let reading = self.current();
-        Ok((nodes, self.map(&reading).await?.fingerprint()))
+        let map = self.map(&reading).await?;
+        Ok((self.nodes_in(map, &reading)?, map.fingerprint()))
     }
 
     /// Makes a call to one of the primaries.
     pub(super) async fn send_to(&self, primary: &Connection, call: Call<'_>) -> Result<Value, StoreError> {
         let reading = self.current();
         primary.send(call).await.inspect_err(|error| self.forget_after(error, &reading))
+    }
+
+    fn nodes_in(&self, map: &SlotMap, reading: &Reading) -> Result<Vec<Arc<Connection>>, StoreError> {
+        map.first_without_node().map_or_else(|| Ok(map.nodes()), |slot| Err(self.without_node(reading, slot)))
     }
 
     async fn node_of(&self, reading: &Reading, slot: u16) -> Result<Arc<Connection>, StoreError> {
