@@ -10,7 +10,7 @@
 //! - [`committer`]: brings commands to the store in as few commits as possible, each exactly once.
 //! - [`stats_service`]: the façade: what a caller can do with accounts. [`history`] pages through entries, [`sweep`]
 //!   bills those who don't come.
-//! - [`verify`]: proves every account against its history, for the operator.
+//! - [`verify`]: proves every account against its history, for the operator; [`export`] writes all of them out.
 //! - [`http`]: requests to commands, outcomes to responses, on the platform and in the local server.
 //! - [`config`]: every setting, read once; [`credentials`]: who holds a key. [`stage`] decides between development and
 //!   production, [`locale`] between languages; [`system`] is the clock and chance, [`log`] the lines for the operator,
@@ -20,6 +20,7 @@
 pub mod committer;
 pub mod config;
 pub mod credentials;
+pub mod export;
 pub mod history;
 pub mod http;
 pub mod ledger;

@@ -24,6 +24,7 @@ mod concurrency;
 mod damage;
 mod every_byte;
 mod examples;
+mod export;
 mod failover;
 mod faults;
 mod frozen;

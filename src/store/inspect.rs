@@ -5,6 +5,11 @@ use std::ops::Range;
 use super::{Answer, History, Store};
 use crate::ledger::{Timestamp, TransactionId, UserId};
 
+/// How many entries are read at once, at most and at first.
+const ENTRIES_PAGE: (usize, usize) = (1_000, 100);
+/// How large a page should be, in bytes of JSON.
+const PAGE_BYTES: usize = 128 * 1_024;
+
 /// A store that can be looked through. Every answer is bounded, so that no look takes memory that grows with the data.
 pub trait Inspect: Store {
     /// Some users, about `limit`, from `cursor` on. A walk that follows the cursors to their end meets everybody who had
@@ -58,5 +63,43 @@ impl StoredEntry {
     #[must_use]
     pub fn transaction_id(&self) -> Option<TransactionId> {
         self.id.parse().ok()
+    }
+}
+
+/// Where a walk through a history is, and how many entries it takes next.
+#[derive(Debug)]
+pub struct Pages {
+    after: Option<String>,
+    count: usize,
+    more: bool,
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self { after: None, count: ENTRIES_PAGE.1, more: true }
+    }
+}
+
+impl Pages {
+    /// How many entries the next page has; `None` at the end.
+    #[must_use]
+    pub const fn next_count(&self) -> Option<usize> {
+        if self.more { Some(self.count) } else { None }
+    }
+
+    /// The id that the next page comes after.
+    #[must_use]
+    pub fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// The page has been read: the next one is as long as makes it [`PAGE_BYTES`] large.
+    pub fn turn(&mut self, page: &[StoredEntry]) {
+        self.more = page.len() >= self.count;
+        let Some(last) = page.last() else { return };
+        self.after = Some(last.id.clone());
+        let bytes = page.iter().fold(0_usize, |bytes, entry| bytes.saturating_add(entry.document.len()));
+        let fitting = PAGE_BYTES.saturating_mul(page.len()).checked_div(bytes).unwrap_or(ENTRIES_PAGE.0);
+        self.count = fitting.clamp(1, ENTRIES_PAGE.0);
     }
 }

@@ -5,14 +5,14 @@ use tokio::time::sleep;
 use super::{Checker, Difference, Finding, Verification};
 use crate::{
     ledger::{Account, Timestamp, UserId},
-    store::{History, StoreError, Stored, inspect::StoredEntry, pause_before},
+    store::{
+        History, StoreError, Stored,
+        inspect::{Pages, StoredEntry},
+        pause_before,
+    },
     system,
 };
 
-/// How many entries are read at once, at most and at first.
-const ENTRIES_PAGE: (usize, usize) = (1_000, 100);
-/// How large a page should be, in bytes of JSON.
-const PAGE_BYTES: usize = 128 * 1_024;
 /// After so many archives in a row that are missing no more are looked for: their number itself may be damaged.
 const MISSING_IN_A_ROW_MAX: u32 = 100;
 /// How often the end of a history is looked at until the account stands still meanwhile.
@@ -283,39 +283,5 @@ impl Check<'_> {
     async fn found(&self, history: Option<History>, entry: Option<String>, difference: Difference) {
         let user = self.user.clone();
         self.run.tell(Finding { user, history, entry, difference, repaired: false }).await;
-    }
-}
-
-/// Where a walk through a history is, and how many entries it takes next.
-#[derive(Debug)]
-struct Pages {
-    after: Option<String>,
-    count: usize,
-    more: bool,
-}
-
-impl Default for Pages {
-    fn default() -> Self {
-        Self { after: None, count: ENTRIES_PAGE.1, more: true }
-    }
-}
-
-impl Pages {
-    const fn next_count(&self) -> Option<usize> {
-        if self.more { Some(self.count) } else { None }
-    }
-
-    fn after(&self) -> Option<&str> {
-        self.after.as_deref()
-    }
-
-    /// The page has been read: the next one is as long as makes it [`PAGE_BYTES`] large.
-    fn turn(&mut self, page: &[StoredEntry]) {
-        self.more = page.len() >= self.count;
-        let Some(last) = page.last() else { return };
-        self.after = Some(last.id.clone());
-        let bytes = page.iter().fold(0_usize, |bytes, entry| bytes.saturating_add(entry.document.len()));
-        let fitting = PAGE_BYTES.saturating_mul(page.len()).checked_div(bytes).unwrap_or(ENTRIES_PAGE.0);
-        self.count = fitting.clamp(1, ENTRIES_PAGE.0);
     }
 }

@@ -1,4 +1,4 @@
-//! `jeton verify`, as an operator runs it.
+//! `jeton verify` and the other commands, as an operator runs them.
 
 use std::{
     path::Path,
@@ -44,15 +44,19 @@ impl Verified {
 
 /// Runs it in `folder` with these arguments and settings, and nothing else.
 pub(crate) fn verify(folder: &Path, arguments: &[&str], settings: Settings<'_>) -> Verified {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
-    command.current_dir(folder).env_clear().envs(settings.iter().copied()).arg("verify").args(arguments);
-    let output = output_in_time(&mut command);
+    let output = command(folder, &[&["verify"], arguments].concat(), settings);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Verified {
         code: output.status.code().expect("it ends by itself"),
         lines: text(output.stdout).lines().map(str::to_owned).collect(),
         errors: text(output.stderr),
     }
+}
+
+/// Runs `jeton` in `folder` with these arguments and settings, and nothing else.
+pub(crate) fn command(folder: &Path, arguments: &[&str], settings: Settings<'_>) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+    output_in_time(command.current_dir(folder).env_clear().envs(settings.iter().copied()).args(arguments))
 }
 
 /// What `command` says until it ends.

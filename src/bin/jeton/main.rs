@@ -1,5 +1,6 @@
 //! Jeton on this machine: the local server, and the operator's commands.
 
+mod export;
 mod serve;
 mod verify;
 
@@ -12,10 +13,11 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use jeton::{
     config::Config,
+    ledger::{InvalidUserId, UserId},
     store::{embedded::EmbeddedStore, inspect::Inspect, redis::RedisStore},
 };
 
-use self::{serve::ServeArguments, verify::VerifyArguments};
+use self::{export::ExportArguments, serve::ServeArguments, verify::VerifyArguments};
 
 /// Serves Jeton, a token ledger for AI products, on this machine; or, with a command, looks after its data.
 #[derive(Debug, Parser)]
@@ -30,6 +32,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Export(ExportArguments),
     Verify(VerifyArguments),
 }
 
@@ -75,11 +78,16 @@ impl Place {
     }
 }
 
+fn user_id(text: &str) -> Result<UserId, InvalidUserId> {
+    text.to_owned().try_into()
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let Arguments { command, serve } = Arguments::parse();
     match command {
         None => serve::run(serve).await,
+        Some(Command::Export(arguments)) => export::run(arguments).await,
         Some(Command::Verify(arguments)) => verify::run(arguments).await,
     }
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use jeton::{
     committer::Surroundings,
     config::Config,
-    ledger::{InvalidUserId, UserId},
+    ledger::UserId,
     log,
     plans::Catalogue,
     system::System,
@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use crate::{Opened, Place};
+use crate::{Opened, Place, user_id};
 
 /// How often it says how far it has come.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
@@ -46,10 +46,6 @@ pub(crate) struct VerifyArguments {
 
     #[command(flatten)]
     place: Place,
-}
-
-fn user_id(text: &str) -> Result<UserId, InvalidUserId> {
-    text.to_owned().try_into()
 }
 
 /// Verifies.
