@@ -22,6 +22,7 @@ mod cluster;
 mod commits;
 mod concurrency;
 mod damage;
+mod deploy_guide;
 mod every_byte;
 mod examples;
 mod export;
