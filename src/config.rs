@@ -5,6 +5,7 @@ mod env_files;
 use std::{collections::HashMap, ffi::OsString, path::Path, time::Duration};
 
 use crate::{
+    authorities::Authorities,
     credentials::{Credentials, Holder, Scope},
     locale::Locale,
     stage::{Signs, Stage},
@@ -24,6 +25,8 @@ pub struct Config {
     pub stage: Stage,
     /// `REDIS_URL`: where Redis is, or, separated by commas, where some nodes of a Redis Cluster are.
     pub redis_url: Option<String>,
+    /// `JETON_REDIS_CA`: who alone may vouch for a `rediss://` Redis.
+    pub redis_ca: Option<Authorities>,
     /// `JETON_WAIT_REPLICAS`: how many replicas of Redis must have a change before it is answered.
     pub wait_replicas: u8,
     /// `JETON_PREFIX`: what all keys in Redis begin with.
@@ -112,6 +115,7 @@ impl Config {
         Ok(Self {
             stage,
             redis_url: value("REDIS_URL").map(str::to_owned),
+            redis_ca: value("JETON_REDIS_CA").map(authorities).transpose()?,
             wait_replicas: wait_replicas(value("JETON_WAIT_REPLICAS"))?,
             prefix: prefix(value("JETON_PREFIX"))?,
             locale: locale(value("JETON_LOCALE"))?,
@@ -152,6 +156,11 @@ fn prefix(value: Option<&str>) -> Result<String, InvalidSetting> {
     } else {
         Err(invalid("JETON_PREFIX", "must be at most 64 of A-Z a-z 0-9 . _ : -", "jeton-preview"))
     }
+}
+
+fn authorities(value: &str) -> Result<Authorities, InvalidSetting> {
+    let example = r#""-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----""#;
+    Authorities::from_pem(value).map_err(|problem| invalid("JETON_REDIS_CA", &problem.to_string(), example))
 }
 
 fn wait_replicas(value: Option<&str>) -> Result<u8, InvalidSetting> {

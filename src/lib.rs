@@ -12,11 +12,12 @@
 //!   bills those who don't come.
 //! - [`verify`]: proves every account against its history, for the operator; [`export`] writes all of them out.
 //! - [`http`]: requests to commands, outcomes to responses, on the platform and in the local server.
-//! - [`config`]: every setting, read once; [`credentials`]: who holds a key. [`stage`] decides between development and
-//!   production, [`locale`] between languages; [`system`] is the clock and chance, [`log`] the lines for the operator,
-//!   [`unreadable`] what they say of damaged JSON; [`weighted`] reads what a caller likes best. [`mutation`] is for the
-//!   simulation alone.
+//! - [`config`]: every setting, read once; [`credentials`]: who holds a key; [`authorities`]: who vouches for Redis.
+//!   [`stage`] decides between development and production, [`locale`] between languages; [`system`] is the clock and
+//!   chance, [`log`] the lines for the operator, [`unreadable`] what they say of damaged JSON; [`weighted`] reads what a
+//!   caller likes best. [`mutation`] is for the simulation alone.
 
+pub mod authorities;
 pub mod committer;
 pub mod config;
 pub mod credentials;

@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use jeton::{
     locale::Locale,
-    store::{Committed, History, Store, redis::RedisStore},
+    store::{
+        Committed, History, Store,
+        redis::{Options, RedisStore},
+    },
 };
 use rustix::process::Signal;
 use serde_json::json;
@@ -174,7 +177,7 @@ async fn without_waiting_a_failover_can_cost_an_acknowledged_debit() {
 async fn a_lost_commit_is_looked_up_where_commits_are_made() {
     let mut pair = Pair::start();
     let proxy = Proxy::start(pair.primary.port()).await;
-    let store = RedisStore::with_replicas(&proxy.url(), "jeton", 1).unwrap();
+    let store = RedisStore::with(&proxy.url(), "jeton", &Options { replicas: 1, authorities: None }).unwrap();
     let mut world = World::new(&store, "u");
     service_over(&pair.primary.url()).get_user_stats(&world.user, Locale::French).await.unwrap();
     pair.catch_up();

@@ -106,6 +106,7 @@ fn without_settings_the_defaults_hold() {
             ("JETON_API_KEYS", ","),
             ("JETON_BILLING_SECONDS", ""),
             ("JETON_WAIT_REPLICAS", ""),
+            ("JETON_REDIS_CA", "\n"),
             ("CRON_SECRET", " "),
             ("REDIS_URL", "\t"),
         ],
@@ -114,7 +115,7 @@ fn without_settings_the_defaults_hold() {
         assert_eq!(config.stage, Stage::Production);
         assert_eq!((config.redis_url, config.prefix.as_str(), config.locale), (None, "jeton", Locale::French));
         assert_eq!((config.cors_origins, config.billing_time), (vec![], Duration::from_secs(45)));
-        assert_eq!(config.wait_replicas, 0);
+        assert_eq!((config.wait_replicas, config.redis_ca), (0, None));
         assert!(!config.credentials.has_service_keys());
         for secret in ["", " ", ","] {
             assert_eq!(config.credentials.identify(secret), None, "{secret:?} opens nothing");

@@ -1,4 +1,4 @@
-use std::{fs, io, path::Path};
+use std::{borrow::Cow, fs, io, path::Path};
 
 use super::Variables;
 
@@ -15,6 +15,7 @@ pub(super) fn add(variables: &mut Variables, folder: &Path) -> Result<(), String
             Err(_) => return Err(format!("{name} cannot be read")),
         };
         for line in text.trim_start_matches('\u{feff}').lines().filter(|line| is_ours(line)) {
+            let line = without_carriage_returns(line);
             let parsed = dotenvy::from_read_iter(line.as_bytes()).next();
             let Some(Ok((key, value))) = parsed else {
                 return Err(format!("{name} has a line that is not NAME=value or NAME=\"value\""));
@@ -27,10 +28,21 @@ pub(super) fn add(variables: &mut Variables, folder: &Path) -> Result<(), String
     Ok(())
 }
 
+/// `vercel env pull` writes `\r\n` for the end of a line that was pasted on Windows. The library knows no `\r`; and only
+/// certificates have lines.
+fn without_carriage_returns(line: &str) -> Cow<'_, str> {
+    if name(line) == "JETON_REDIS_CA" { line.replace("\\r\\n", "\\n").into() } else { line.into() }
+}
+
 /// Whether a line begins with the name of one of our settings.
 fn is_ours(line: &str) -> bool {
+    let name = name(line);
+    name == "REDIS_URL" || name == "CRON_SECRET" || name.starts_with("JETON_")
+}
+
+/// The name that a line begins with.
+fn name(line: &str) -> &str {
     let line = line.trim_start();
     let line = line.strip_prefix("export ").map_or(line, str::trim_start);
-    let name: String = line.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
-    name == "REDIS_URL" || name == "CRON_SECRET" || name.starts_with("JETON_")
+    line.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').next().unwrap_or_default()
 }

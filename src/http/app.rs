@@ -31,7 +31,10 @@ use crate::{
     log::{self, Level},
     plans::Catalogue,
     stats_service::StatsService,
-    store::{Store, StoreError, redis::RedisStore},
+    store::{
+        Store, StoreError,
+        redis::{Options, RedisStore},
+    },
     system::System,
 };
 
@@ -189,7 +192,8 @@ fn redis_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
                 .to_owned(),
         ));
     };
-    match RedisStore::with_replicas(url, &config.prefix, config.wait_replicas) {
+    let options = Options { replicas: config.wait_replicas, authorities: config.redis_ca.clone() };
+    match RedisStore::with(url, &config.prefix, &options) {
         Ok(store) => Ok(Arc::new(store)),
         Err(error) => Err(StoreError::Misconfigured(error.to_string())),
     }

@@ -6,6 +6,7 @@ mod cluster;
 mod connection;
 mod endpoints;
 mod failure;
+mod handshake;
 mod inspect;
 mod line;
 mod nodes;
@@ -31,6 +32,7 @@ use super::{
     pause_before,
 };
 use crate::{
+    authorities::Authorities,
     ledger::{Timestamp, Transaction, TransactionId, UserId},
     log, system,
     unreadable::Unreadable,
@@ -47,6 +49,16 @@ const CONFIRM_SCRIPT: &str = include_str!("confirm.lua");
 
 static COMMIT: Lazy<Script> = Lazy::new(|| Script::new(COMMIT_SCRIPT));
 static CONFIRM: Lazy<Script> = Lazy::new(|| Script::new(CONFIRM_SCRIPT));
+
+/// How a Redis is used.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How many replicas of its server must have a commit before it is done: then the one that takes over when the
+    /// server is lost has it, if it is among them. With 0 it is done as soon as the server has it.
+    pub replicas: u8,
+    /// Who alone may vouch for a `rediss://` Redis. With none, the public authorities do.
+    pub authorities: Option<Authorities>,
+}
 
 /// Accounts and histories in Redis.
 #[derive(Debug)]
@@ -66,18 +78,19 @@ impl RedisStore {
     /// # Errors
     /// [`InvalidRedisUrl`] when `url` is not the URL of a Redis.
     pub fn new(url: &str, prefix: &str) -> Result<Self, InvalidRedisUrl> {
-        let line = Arc::new(Line::new(url)?);
-        Ok(Self { commits: Arc::clone(&line), line, replicas: 0, keys: Keys::new(prefix) })
+        Self::with(url, prefix, &Options::default())
     }
 
-    /// The same, where a commit is done only when that many replicas of its server have it too: then the one that takes
-    /// over when the server is lost has it, if it is among them. With 0 it is done as soon as the server has it.
+    /// The same with `options`.
     ///
     /// # Errors
-    /// [`InvalidRedisUrl`].
-    pub fn with_replicas(url: &str, prefix: &str, replicas: u8) -> Result<Self, InvalidRedisUrl> {
-        let store = Self::new(url, prefix)?;
-        Ok(if replicas == 0 { store } else { Self { commits: Arc::new(Line::new(url)?), replicas, ..store } })
+    /// [`InvalidRedisUrl`], also when `options` has authorities and `url` is not encrypted.
+    pub fn with(url: &str, prefix: &str, options: &Options) -> Result<Self, InvalidRedisUrl> {
+        let &Options { replicas, ref authorities } = options;
+        let line = || Line::new(url, authorities.as_ref()).map(Arc::new);
+        let reads = line()?;
+        let commits = if replicas == 0 { Arc::clone(&reads) } else { line()? };
+        Ok(Self { line: reads, commits, replicas, keys: Keys::new(prefix) })
     }
 
     /// Sends a command about `key` that changes nothing, again if the line breaks.

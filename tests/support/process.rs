@@ -71,6 +71,7 @@ impl Process {
             "JETON_CORS_ORIGINS",
             "JETON_LOCALE",
             "JETON_PREFIX",
+            "JETON_REDIS_CA",
             "JETON_WAIT_REPLICAS",
         ];
         let others = ["REDIS_URL", "VERCEL", "VERCEL_ENV", "VERCEL_DEV", "NODE_ENV", "CRON_SECRET"];

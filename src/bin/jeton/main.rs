@@ -14,7 +14,11 @@ use clap::{Args, Parser, Subcommand};
 use jeton::{
     config::Config,
     ledger::{InvalidUserId, UserId},
-    store::{embedded::EmbeddedStore, inspect::Inspect, redis::RedisStore},
+    store::{
+        embedded::EmbeddedStore,
+        inspect::Inspect,
+        redis::{Options, RedisStore},
+    },
 };
 
 use self::{export::ExportArguments, serve::ServeArguments, verify::VerifyArguments};
@@ -61,7 +65,8 @@ impl Place {
         let Self { data, redis } = self;
         let url = redis.or_else(|| config.redis_url.clone().filter(|_| data.is_none()));
         if let Some(url) = url {
-            let store = RedisStore::with_replicas(&url, &config.prefix, config.wait_replicas);
+            let options = Options { replicas: config.wait_replicas, authorities: config.redis_ca.clone() };
+            let store = RedisStore::with(&url, &config.prefix, &options);
             let store = store.map_err(|error| error.to_string())?;
             let place = store.to_string();
             return Ok(Opened { store: Arc::new(store), place });

@@ -168,9 +168,9 @@ impl Cluster {
         }
     }
 
-    /// The same after a node that does not answer: it may have been replaced.
+    /// The same after a node that does not answer, or that is not let in with what it shows: it may have been replaced.
     fn forget_after(&self, error: &StoreError, old: &Reading) {
-        if matches!(error, StoreError::Unavailable { .. }) {
+        if matches!(error, StoreError::Unavailable { .. } | StoreError::Misconfigured(_)) {
             self.forget(old);
         }
     }

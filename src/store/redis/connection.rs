@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     call::{self, Call},
+    endpoints::encrypted,
     failure,
 };
 use crate::store::StoreError;
@@ -98,7 +99,7 @@ impl Connection {
             .set_pipeline_buffer_size(COMMANDS_WAITING_MAX);
         let opened =
             async { Client::open(self.endpoint.clone())?.get_multiplexed_async_connection_with_config(&config).await };
-        opened.await.map_err(|error| failure::of_opening(&self.address, &error))
+        opened.await.map_err(|error| failure::of_opening(&self.address, encrypted(&self.endpoint), &error))
     }
 
     /// Makes the next command open another connection.

@@ -2,6 +2,7 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind, Value, from_redis_value};
 
+use super::handshake;
 use crate::store::StoreError;
 
 /// Whether the connection is of no more use.
@@ -21,12 +22,22 @@ fn comes_from_a_replica(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
 }
 
-/// Why the connection could not be opened. Nothing was sent.
+/// Why the connection could not be opened, which is `encrypted` or not. Nothing was sent.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the kinds that the operator can do something about, and the others"
 )]
-pub(super) fn of_opening(address: &str, error: &RedisError) -> StoreError {
+pub(super) fn of_opening(address: &str, encrypted: bool, error: &RedisError) -> StoreError {
+    if let Some(failure) = handshake::failure(address, error) {
+        return failure;
+    }
+    // One who does not speak the same way may not say so.
+    let silent = error.is_timeout() || error.is_connection_dropped() && !error.is_connection_refusal();
+    let other_way = match (silent, encrypted) {
+        (false, _) => "",
+        (true, false) => "; if it wants TLS, REDIS_URL must begin with rediss://",
+        (true, true) => "; it must also speak TLS at that port, and ask for no client certificate",
+    };
     match error.kind() {
         ErrorKind::AuthenticationFailed => StoreError::Misconfigured(format!(
             "Redis at {address} refuses the user or the password of REDIS_URL: check both"
@@ -36,13 +47,16 @@ pub(super) fn of_opening(address: &str, error: &RedisError) -> StoreError {
         }
         // The answer came in part, as when the line breaks in its middle: it may hold at the next attempt.
         ErrorKind::Parse => StoreError::Unavailable {
-            cause: format!("what answers at {address} broke off, or is not a Redis: check that REDIS_URL names one"),
+            cause: format!(
+                "what answers at {address} broke off, or is not a Redis: check that REDIS_URL names \
+                 one{other_way}"
+            ),
             sent: false,
         },
         ErrorKind::Io => StoreError::Unavailable {
             cause: format!(
                 "cannot connect to Redis at {address} ({error}): check that it runs, that REDIS_URL names it, and that \
-                 the firewall lets this machine in"
+                 the firewall lets this machine in{other_way}"
             ),
             sent: false,
         },

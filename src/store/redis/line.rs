@@ -8,7 +8,7 @@ use super::{
     connection::Connection,
     endpoints::{InvalidRedisUrl, endpoints},
 };
-use crate::store::StoreError;
+use crate::{authorities::Authorities, store::StoreError};
 
 /// The way to the data: one Redis, or the nodes of a cluster.
 #[derive(Debug)]
@@ -18,9 +18,9 @@ pub(super) enum Line {
 }
 
 impl Line {
-    /// The way to what `urls` names. Nothing is sent yet.
-    pub(super) fn new(urls: &str) -> Result<Self, InvalidRedisUrl> {
-        let (first, others) = endpoints(urls)?;
+    /// The way to what `urls` names, for which `authorities` vouch. Nothing is sent yet.
+    pub(super) fn new(urls: &str, authorities: Option<&Authorities>) -> Result<Self, InvalidRedisUrl> {
+        let (first, others) = endpoints(urls, authorities)?;
         Ok(if others.is_empty() {
             Self::Single(Arc::new(Connection::new(first)))
         } else {
