@@ -18,7 +18,7 @@ use crate::support::{
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
 
 /// Calls every function; each must answer that the store is unavailable, in time, and say nothing of the inside.
-async fn assert_unavailable(client: &Client) {
+pub(crate) async fn assert_unavailable(client: &Client) {
     let calls = FUNCTIONS.map(|function| async move {
         let begun = Instant::now();
         let answer = match function {

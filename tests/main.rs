@@ -45,5 +45,6 @@ mod restarts;
 mod settings;
 mod stores;
 mod tidy;
+mod tls;
 mod under_load;
 mod verify;

@@ -8,19 +8,11 @@ use crate::support::{
     cluster::{Cluster, PRIMARIES},
     load::{Debit, Ledger, Load, users},
     process::wait_until,
-    redis::Redis,
     server::{Deployment, Settings},
 };
 
 /// After how long, in milliseconds, the other nodes believe that one is lost.
 const NODE_TIMEOUT: &str = "1500";
-
-/// Waits until `replica` has all that `primary` has acknowledged by now.
-fn catch_up(primary: &Redis, replica: &Redis) {
-    let offset = |node: &Redis| node.info("replication", "master_repl_offset");
-    let sent = offset(primary);
-    wait_until("the replica has everything", || offset(replica) >= sent);
-}
 
 /// Kills, under load, a primary, and then the replica that took over and has been followed since by who was killed
 /// first. What callers were told meanwhile is to be held against what is left: what they were told in an even phase of the
@@ -33,7 +25,7 @@ async fn kill_primaries_under_load(settings: Settings<'_>) -> (Cluster, Ledger) 
         let lost = cluster.owner(&users()[0]);
         let follower = (lost + PRIMARIES) % cluster.nodes.len();
         load.next_phase();
-        catch_up(&cluster.nodes[lost], &cluster.nodes[follower]);
+        cluster.catch_up(lost, follower);
         cluster.nodes[lost].stop();
         wait_until("the replica takes over", || {
             cluster.nodes[follower].command::<String>(&["INFO", "replication"]).contains("role:master")
@@ -61,7 +53,7 @@ async fn a_silent_primary_that_was_replaced_does_not_use_up_a_callers_time() {
     }
     let silent = cluster.owner("u");
     let replica = &cluster.nodes[silent + PRIMARIES];
-    catch_up(&cluster.nodes[silent], replica);
+    cluster.catch_up(silent, silent + PRIMARIES);
     // Its lines stay open, and it says nothing any more.
     cluster.nodes[silent].process().signal(Signal::STOP);
     replica.command::<()>(&["CLUSTER", "FAILOVER", "TAKEOVER"]);

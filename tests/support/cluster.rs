@@ -7,6 +7,7 @@ use redis::FromRedisValue;
 use super::{
     process::{free_port, wait_until},
     redis::Redis,
+    tls::{Ca, Identity},
 };
 
 /// How many nodes have slots.
@@ -27,6 +28,16 @@ impl Cluster {
 
     /// Starts one with so many replicas for each primary, 0 or 1, and these options for each node.
     pub(crate) fn start_with(replicas: usize, options: &[&str]) -> Self {
+        Self::start_nodes(replicas, |own| Redis::start_with(&[own, options].concat()))
+    }
+
+    /// Starts one whose nodes speak TLS alone, also to each other. All have this identity.
+    pub(crate) fn start_tls(replicas: usize, ca: &Ca, identity: &Identity) -> Self {
+        let options = ["--tls-cluster", "yes", "--tls-replication", "yes"];
+        Self::start_nodes(replicas, |own| Redis::start_tls(ca, identity, &[own, &options].concat()))
+    }
+
+    fn start_nodes(replicas: usize, start: impl Fn(&[&str]) -> Redis) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let node = |number: usize| {
             // The nodes speak to each other over a port of their own.
@@ -35,7 +46,7 @@ impl Cluster {
             let dump = format!("{number}.rdb");
             let all =
                 ["--dir", folder.path().to_str().unwrap(), "--dbfilename", &dump, "--repl-diskless-sync-delay", "0"];
-            Redis::start_with(&[&own[..], &all, options].concat())
+            start(&[&own[..], &all].concat())
         };
         let nodes: Vec<Redis> = (0..PRIMARIES * (1 + replicas)).map(node).collect();
         let cluster = Self { nodes, _folder: folder };
@@ -104,6 +115,13 @@ impl Cluster {
     pub(crate) fn owner(&self, user: &str) -> usize {
         let has_slot = |node: &Redis| node.ask::<u64>(&["EXISTS", &format!("{{{user}}}")]).is_ok();
         self.nodes.iter().position(has_slot).expect("a node has the slot")
+    }
+
+    /// Waits until the node `replica` has all that the node `primary` has acknowledged by now.
+    pub(crate) fn catch_up(&self, primary: usize, replica: usize) {
+        let offset = |node: usize| self.nodes[node].info("replication", "master_repl_offset");
+        let sent = offset(primary);
+        wait_until("the replica has everything", || offset(replica) >= sent);
     }
 
     /// How often nodes answered with the error `name`.

@@ -10,6 +10,7 @@ pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod server;
 pub(crate) mod service;
+pub(crate) mod tls;
 pub(crate) mod verify;
 pub(crate) mod wire;
 pub(crate) mod world;

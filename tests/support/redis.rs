@@ -11,15 +11,20 @@ use std::{
 };
 
 use jeton::store::{Store, redis::RedisStore};
-use redis::{Client, Connection, ConnectionLike, FromRedisValue, RedisResult};
+use redis::{Client, Connection, ConnectionLike, FromRedisValue, RedisResult, TlsCertificates};
 
-use super::process::{PATIENCE, Process, free_port};
+use super::{
+    process::{PATIENCE, Process, free_port},
+    tls::{Ca, Identity},
+};
 
 /// A Redis server. It ends with its value.
 pub(crate) struct Redis {
     process: Process,
     port: u16,
     options: Vec<String>,
+    /// Who vouches for it, if it speaks TLS.
+    ca: Option<String>,
 }
 
 impl Redis {
@@ -30,16 +35,40 @@ impl Redis {
 
     /// Starts one with these options of its command line.
     pub(crate) fn start_with(options: &[&str]) -> Self {
-        let port = free_port();
-        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
-        let redis = Self { process: Self::spawn(port, &options), port, options };
+        Self::start_on(free_port(), options, None)
+    }
+
+    /// Starts one that speaks TLS alone, with these options too. The test's own clients trust `ca`.
+    pub(crate) fn start_tls(ca: &Ca, identity: &Identity, options: &[&str]) -> Self {
+        Self::start_tls_on(free_port(), ca, identity, options)
+    }
+
+    /// The same on this port.
+    pub(crate) fn start_tls_on(port: u16, ca: &Ca, identity: &Identity, options: &[&str]) -> Self {
+        let (certificate, key, authority) = (identity.certificate(), identity.key(), identity.authority());
+        // The authorities are for clients that bring a certificate, and for the servers of a cluster among each other.
+        let own = [
+            ["--tls-cert-file", certificate.to_str().unwrap()],
+            ["--tls-key-file", key.to_str().unwrap()],
+            ["--tls-ca-cert-file", authority.to_str().unwrap()],
+            ["--tls-auth-clients", "no"],
+        ];
+        Self::start_on(port, &[own.as_flattened(), options].concat(), Some(ca.pem()))
+    }
+
+    fn start_on(port: u16, options: &[&str], ca: Option<String>) -> Self {
+        let (number, none) = (port.to_string(), "0".to_owned());
+        let (plain, tls) = if ca.is_some() { (none, number) } else { (number, none) };
+        let ports = ["--port", &plain, "--tls-port", &tls];
+        let options: Vec<String> = ports.iter().chain(options).map(|option| (*option).to_owned()).collect();
+        let redis = Self { process: Self::spawn(&options), port, options, ca };
         assert!(redis.becomes_ready(), "the port was taken meanwhile");
         redis
     }
 
-    fn spawn(port: u16, options: &[String]) -> Process {
+    fn spawn(options: &[String]) -> Process {
         let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         Process::start(command.args(options))
     }
 
@@ -51,7 +80,8 @@ impl Redis {
 
     /// Its URL.
     pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        let before = if self.ca.is_some() { "rediss://localhost" } else { "redis://127.0.0.1" };
+        format!("{before}:{}", self.port)
     }
 
     /// A store of the test's own in it.
@@ -66,7 +96,13 @@ impl Redis {
 
     /// A connection of the test's own.
     pub(crate) fn connect(&self) -> Connection {
-        Client::open(self.url()).unwrap().get_connection().unwrap()
+        self.client().unwrap().get_connection().unwrap()
+    }
+
+    fn client(&self) -> RedisResult<Client> {
+        let Some(ca) = &self.ca else { return Client::open(self.url()) };
+        let certificates = TlsCertificates { client_tls: None, root_cert: Some(ca.clone().into_bytes()) };
+        Client::build_with_tls(self.url(), certificates)
     }
 
     /// Sends one command.
@@ -78,7 +114,7 @@ impl Redis {
     pub(crate) fn ask<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        let reply = Client::open(self.url())?.get_connection()?.req_command(&command)?;
+        let reply = self.client()?.get_connection()?.req_command(&command)?;
         Ok(redis::from_redis_value(reply)?)
     }
 
@@ -92,7 +128,7 @@ impl Redis {
         // A test run beside this one may just be looking whether the port is free.
         let begun = Instant::now();
         loop {
-            self.process = Self::spawn(self.port, &self.options);
+            self.process = Self::spawn(&self.options);
             if self.becomes_ready() {
                 break;
             }
