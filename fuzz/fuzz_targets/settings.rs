@@ -5,7 +5,10 @@
 
 use std::{fs, time::Duration};
 
-use jeton::{config::Config, store::redis::RedisStore};
+use jeton::{
+    config::Config,
+    store::redis::{Options, RedisStore},
+};
 use libfuzzer_sys::fuzz_target;
 use once_cell::sync::Lazy;
 use tempfile::TempDir;
@@ -13,13 +16,17 @@ use tempfile::TempDir;
 static FOLDER: Lazy<TempDir> = Lazy::new(|| tempfile::tempdir().unwrap());
 
 /// How each refusal begins, and all that it can say.
-const REFUSALS: [(&str, &str); 10] = [
+const REFUSALS: [(&str, &str); 14] = [
     (".env", " has a line that is not NAME=value or NAME=\"value\""),
     ("JETON_API_KEYS", " must list name:scope:secret, separated by commas"),
     ("JETON_API_KEYS", " has a key without a name or without a secret"),
     ("JETON_API_KEYS", " has a scope that is none of read, spend, credit, admin"),
     ("JETON_API_KEYS", " has the same secret twice"),
     ("CRON_SECRET", " and JETON_API_KEYS have the same secret twice"),
+    ("JETON_REDIS_CA", " must hold the PEM text of a certificate, and holds none"),
+    ("JETON_REDIS_CA", " must hold whole certificates, and holds one that cannot be read"),
+    ("JETON_REDIS_CA", " must hold certificates alone, and holds a private key"),
+    ("JETON_REDIS_CA", " must hold certificates alone, and holds something else as well"),
     ("JETON_WAIT_REPLICAS", " must be a number of replicas from 0 to 5"),
     ("JETON_PREFIX", " must be at most 64 of A-Z a-z 0-9 . _ : -"),
     ("JETON_LOCALE", " must be fr or en"),
@@ -34,25 +41,33 @@ const URL_REFUSAL: (&str, &str) = (
      Cluster several of its nodes, separated by commas",
 );
 
+const UNCHECKED: &str = "#insecure asks for a certificate that nobody checks: put its authority into JETON_REDIS_CA";
+const UNENCRYPTED: &str = "JETON_REDIS_CA is set, and redis:// is not encrypted: write rediss://, or unset it";
+
 /// What can be wrong with the only URL, or with all of several.
-const URL_CAUSES: [&str; 3] = [
+const URL_CAUSES: [&str; 5] = [
     "it begins with neither redis:// nor rediss://",
     "it cannot be parsed",
+    UNCHECKED,
+    UNENCRYPTED,
     "some nodes are rediss:// and some redis://: all must be the same",
 ];
 
 /// What can be wrong with one of several URLs; before it stands which one.
-const ITEM_CAUSES: [&str; 4] = [
+const ITEM_CAUSES: [&str; 6] = [
     "there is nothing",
     "it begins with neither redis:// nor rediss://",
     "it cannot be parsed",
+    UNCHECKED,
+    UNENCRYPTED,
     "a Redis Cluster has no database but 0",
 ];
 
 /// What each refusal that has an example ends with.
-const EXAMPLES: [&str; 7] = [
+const EXAMPLES: [&str; 8] = [
     "; for example JETON_API_KEYS=web:spend:a-long-random-secret,ops:admin:another-secret",
     "; for example CRON_SECRET=a-long-random-secret",
+    "; for example JETON_REDIS_CA=\"-----BEGIN CERTIFICATE-----\\nMIIB…\\n-----END CERTIFICATE-----\"",
     "; for example JETON_WAIT_REPLICAS=1",
     "; for example JETON_PREFIX=jeton-preview",
     "; for example JETON_LOCALE=fr",
@@ -84,9 +99,16 @@ fn check(config: &Config, file: &str) {
         assert_eq!(*origin, origin.to_ascii_lowercase());
     }
     assert!(!config.credentials.has_service_keys() || file.contains("JETON_API_KEYS"));
+    let authorities = config.redis_ca.clone();
+    if let Some(authorities) = &authorities {
+        let text = std::str::from_utf8(authorities.as_pem()).unwrap();
+        assert!(text.contains("-----BEGIN CERTIFICATE-----") && !text.contains("PRIVATE KEY-----"), "{text:?}");
+    }
     let Some(url) = &config.redis_url else { return };
-    match RedisStore::with_replicas(url, &config.prefix, config.wait_replicas) {
+    let options = Options { replicas: config.wait_replicas, authorities };
+    match RedisStore::with(url, &config.prefix, &options) {
         Ok(store) => {
+            assert!(options.authorities.is_none() || url.split(',').all(|url| url.trim().starts_with("rediss://")));
             let shown = format!("{store}");
             let secrets: Vec<&str> = url.split(',').filter_map(secret).collect();
             for secret in &secrets {
