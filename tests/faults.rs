@@ -101,7 +101,10 @@ async fn each_wrong_setting_has_its_own_clear_line() {
         (Some(format!("redis://127.0.0.1:{port}")), &["wants a password: put it in REDIS_URL"]),
         (Some(format!("redis://:hunter2@127.0.0.1:{closed}")), &["cannot connect", "refused", "firewall"]),
         (Some(format!("redis://:hunter2@no-such-host.invalid:{port}")), &["cannot connect", "no-such-host.invalid"]),
-        (Some(format!("redis://:hunter2@127.0.0.1:{}", another_server.port())), &["is not a Redis", "REDIS_URL"]),
+        (
+            Some(format!("redis://:hunter2@127.0.0.1:{}", another_server.port())),
+            &["is not a Redis", "names one; if it wants TLS"],
+        ),
         (
             Some("http://:hunter2@localhost".to_owned()),
             &["REDIS_URL is not a URL that Jeton can use", "redis://localhost"],

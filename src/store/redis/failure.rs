@@ -32,11 +32,13 @@ pub(super) fn of_opening(address: &str, encrypted: bool, error: &RedisError) -> 
         return failure;
     }
     // One who does not speak the same way may not say so.
-    let silent = error.is_timeout() || error.is_connection_dropped() && !error.is_connection_refusal();
-    let other_way = match (silent, encrypted) {
-        (false, _) => "",
-        (true, false) => "; if it wants TLS, REDIS_URL must begin with rediss://",
-        (true, true) => "; it must also speak TLS at that port, and ask for no client certificate",
+    let broke_off = error.is_timeout() || error.is_connection_dropped() && !error.is_connection_refusal();
+    let other_way = if encrypted && broke_off {
+        "; it must also speak TLS at that port, and ask for no client certificate"
+    } else if !encrypted && (broke_off || error.kind() == ErrorKind::Parse) {
+        "; if it wants TLS, REDIS_URL must begin with rediss://"
+    } else {
+        ""
     };
     match error.kind() {
         ErrorKind::AuthenticationFailed => StoreError::Misconfigured(format!(
@@ -48,8 +50,7 @@ pub(super) fn of_opening(address: &str, encrypted: bool, error: &RedisError) -> 
         // The answer came in part, as when the line breaks in its middle: it may hold at the next attempt.
         ErrorKind::Parse => StoreError::Unavailable {
             cause: format!(
-                "what answers at {address} broke off, or is not a Redis: check that REDIS_URL names \
-                 one{other_way}"
+                "what answers at {address} broke off, or is not a Redis: check that REDIS_URL names one{other_way}"
             ),
             sent: false,
         },
