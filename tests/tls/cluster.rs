@@ -43,6 +43,12 @@ async fn a_cluster_works_over_tls_while_slots_move_and_primaries_are_replaced() 
     // The one that has the user is lost, and its place taken by a server that nobody vouches for.
     let lost = cluster.owner("u");
     let (port, follower) = (cluster.nodes[lost].port(), lost + PRIMARIES);
+    wait_until("all nodes know who has the user", || {
+        cluster.nodes.iter().enumerate().all(|(number, node)| match node.ask::<u64>(&["EXISTS", "{u}"]) {
+            Ok(_) => number == lost,
+            Err(error) => error.to_string().contains(&format!("127.0.0.1:{port}")),
+        })
+    });
     cluster.catch_up(lost, follower);
     cluster.nodes[lost].stop();
     let stranger = Ca::new("theirs");
