@@ -1,5 +1,6 @@
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -50,14 +51,27 @@ pub async fn serve(function: Function) -> Result<(), Error> {
     .await
 }
 
-/// `body`, which drops `guard` when it is written or given up.
+/// `body`, which drops `guard` when all of it is written, or when it is given up.
 fn guarded(body: ResponseBody, guard: oneshot::Sender<()>) -> ResponseBody {
-    ResponseBody(Guarded { body, _guard: guard }.boxed())
+    ResponseBody(Guarded { body, guard: Arc::new(guard) }.boxed())
 }
 
 struct Guarded {
     body: ResponseBody,
-    _guard: oneshot::Sender<()>,
+    guard: Arc<oneshot::Sender<()>>,
+}
+
+/// A part of a body. It is dropped when it is written: the body itself goes as soon as its last part waits for that, and
+/// a reader who is slow may still lack the last few hundred KiB.
+struct Part {
+    data: Bytes,
+    _guard: Arc<oneshot::Sender<()>>,
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
 }
 
 impl Body for Guarded {
@@ -68,7 +82,9 @@ impl Body for Guarded {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let guarded = |data| Bytes::from_owner(Part { data, _guard: Arc::clone(&self.guard) });
+        polled.map(|frame| frame.map(|frame| frame.map(|frame| frame.map_data(guarded))))
     }
 
     fn is_end_stream(&self) -> bool {
