@@ -29,7 +29,7 @@ mod transactions;
 pub use app::App;
 pub use function::Function;
 pub use local::LocalServer;
-pub use platform::serve;
+pub use platform::{serve, serve_app};
 
 /// A response as the platform's runtime takes it.
 pub type Response = hyper::Response<vercel_runtime::ResponseBody>;

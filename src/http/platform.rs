@@ -24,6 +24,19 @@ static APP: Lazy<App> = Lazy::new(App::from_environment);
 /// # Errors
 /// When the platform's port cannot be opened.
 pub async fn serve(function: Function) -> Result<(), Error> {
+    serve_app(function, &APP).await
+}
+
+/// The same with an app of the caller's own.
+///
+/// # Errors
+/// When the platform's port cannot be opened.
+pub async fn serve_app(function: Function, app: &'static Lazy<App>) -> Result<(), Error> {
+    // On this thread it has its turn when the runtime has said that it is ready and waits: while the platform hands over
+    // the first request.
+    tokio::spawn(async move {
+        Lazy::force(app);
+    });
     run(service_fn(move |request: Request<Incoming>, state: AppState| async move {
         // On SIGTERM the runtime waits for background work, not for requests: each request counts as such until its
         // last byte is written.
@@ -45,7 +58,7 @@ pub async fn serve(function: Function) -> Result<(), Error> {
                 Level::Error => state.log_context.error(line),
             }
         };
-        let response = APP.answer(function, request, log).await;
+        let response = app.answer(function, request, log).await;
         Ok::<Response, Error>(response.map(|body| guarded(body, guard)))
     }))
     .await
