@@ -44,6 +44,10 @@ pub trait Store: Send + Sync {
     /// What it is, for people: `redis`, `embedded`.
     fn name(&self) -> &'static str;
 
+    /// Begins to open what the first operation would have to open, while its caller is still busy with something else.
+    /// Nobody waits for it, and if it fails the operation tries again.
+    fn prepare(&self) {}
+
     /// The account of `user`; `None` when there is none.
     fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>>;
 

@@ -139,7 +139,14 @@ impl App {
         let Settings { config, catalogue, service } = self.settings.as_ref().map_err(internal)?;
         let headers = &request.headers;
         let access = access::check(config, function, headers)?;
-        let body = if function.changes() { read_body(headers, body).await? } else { Bytes::new() };
+        let body = if function.changes() {
+            if let Ok(service) = service {
+                service.store().prepare();
+            }
+            read_body(headers, body).await?
+        } else {
+            Bytes::new()
+        };
         let call = Call { config, service, catalogue, access, trace, headers, query: request.uri.query(), body };
         // Boxed, so that every request carries the future of its own function and not the largest of all.
         let answer: BoxFuture<'_, _> = match function {

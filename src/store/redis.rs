@@ -262,6 +262,13 @@ impl Store for RedisStore {
         "redis"
     }
 
+    fn prepare(&self) {
+        self.line.prepare();
+        if self.replicas > 0 {
+            self.commits.prepare();
+        }
+    }
+
     fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>> {
         Box::pin(async move {
             let key = self.keys.account(user);

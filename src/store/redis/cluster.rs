@@ -54,6 +54,18 @@ impl Cluster {
         Self { nodes: Nodes::new(first, others), reading: Mutex::default() }
     }
 
+    /// Begins to read the map, unless that was done.
+    pub(super) fn prepare(self: &Arc<Self>) {
+        let reading = self.current();
+        if !reading.initialized() {
+            let cluster = Arc::clone(self);
+            tokio::spawn(async move {
+                // Who needs it and finds that it failed tries again, and tells why.
+                let _ = cluster.map(&reading).await;
+            });
+        }
+    }
+
     /// Makes a call to the node that has the slot of `key`.
     pub(super) async fn send(&self, key: &str, call: Call<'_>) -> Result<Value, StoreError> {
         let slot = slot_of(key);

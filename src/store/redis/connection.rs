@@ -50,6 +50,17 @@ impl Connection {
         self.address.rsplit_once(':').map_or(&self.address, |(host, _)| host)
     }
 
+    /// Begins to open it, unless that was done. A task of its own: who needs it waits for this same opening.
+    pub(super) fn prepare(self: &Arc<Self>) {
+        if !self.current().initialized() {
+            let connection = Arc::clone(self);
+            tokio::spawn(async move {
+                // Who needs it and finds that it failed tries again, and tells why.
+                let _ = connection.opened().await;
+            });
+        }
+    }
+
     /// Makes a call and waits for the answer.
     pub(super) async fn send(&self, call: Call<'_>) -> Result<Value, StoreError> {
         self.exchange(call, false).await?.map_err(|error| failure::of_command(&self.address, &error))
@@ -69,9 +80,7 @@ impl Connection {
 
     /// A broken line is forgotten, so that the next command opens another.
     async fn fly(&self, command: &Cmd, replicas: u8, asking: bool) -> Result<Result<Value, RedisError>, StoreError> {
-        let opening = self.current();
-        let connection = opening.get_or_init(|| self.open()).await.clone();
-        let mut connection = connection.inspect_err(|_| self.forget(&opening))?;
+        let (mut connection, opening) = self.opened().await?;
         let answer = if replicas == 0 && !asking {
             connection.send_packed_command(command).await.and_then(Value::extract_error).map(|value| (value, None))
         } else {
@@ -90,6 +99,14 @@ impl Connection {
                 Ok(Err(error))
             }
         }
+    }
+
+    /// The connection, and the attempt that opened it. One that failed is forgotten.
+    async fn opened(&self) -> Result<(MultiplexedConnection, Opening), StoreError> {
+        let opening = self.current();
+        let connection = opening.get_or_init(|| self.open()).await.clone();
+        let connection = connection.inspect_err(|_| self.forget(&opening))?;
+        Ok((connection, opening))
     }
 
     async fn open(&self) -> Result<MultiplexedConnection, StoreError> {

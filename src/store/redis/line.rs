@@ -14,7 +14,7 @@ use crate::{authorities::Authorities, store::StoreError};
 #[derive(Debug)]
 pub(super) enum Line {
     Single(Arc<Connection>),
-    Cluster(Box<Cluster>),
+    Cluster(Arc<Cluster>),
 }
 
 impl Line {
@@ -24,8 +24,16 @@ impl Line {
         Ok(if others.is_empty() {
             Self::Single(Arc::new(Connection::new(first)))
         } else {
-            Self::Cluster(Box::new(Cluster::new(first, others)))
+            Self::Cluster(Arc::new(Cluster::new(first, others)))
         })
+    }
+
+    /// Begins to open the connection, or, in a cluster, one to a node that says who has which slot.
+    pub(super) fn prepare(&self) {
+        match self {
+            Self::Single(connection) => connection.prepare(),
+            Self::Cluster(cluster) => cluster.prepare(),
+        }
     }
 
     /// Makes a call about the keys that share the slot of `key`, and waits for the answer. It is carried out once at
