@@ -1,72 +1,18 @@
 //! What callers are told when a store does what none should: it panics, or its accounts change all the time.
 
+mod faulty;
+
 use std::sync::Arc;
 
 use jeton::{
     config::Config,
     http::{App, LocalServer},
-    ledger::{Timestamp, Transaction, TransactionId, UserId},
-    store::{Answer, Commit, Committed, EntryRange, History, Revision, Store, Stored, embedded::EmbeddedStore},
+    store::embedded::EmbeddedStore,
 };
 use serde_json::json;
 
+use self::faulty::{Fault, Faulty};
 use crate::support::{client::Client, server::FUNCTIONS};
-
-/// The embedded store with a fault.
-struct Faulty {
-    store: EmbeddedStore,
-    fault: Fault,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
-    /// No input is known that makes a function panic: this stands in for one.
-    Panics,
-    /// Somebody is always faster.
-    AlwaysConflicts,
-}
-
-impl Faulty {
-    fn store(&self) -> &EmbeddedStore {
-        assert!(self.fault != Fault::Panics, "a secret of the inside");
-        &self.store
-    }
-}
-
-impl Store for Faulty {
-    fn name(&self) -> &'static str {
-        "faulty"
-    }
-
-    fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>> {
-        self.store().load(user)
-    }
-
-    fn commit<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Committed> {
-        let store = self.store();
-        Box::pin(async move { Ok(Committed::Conflict(store.load(&commit.user).await?)) })
-    }
-
-    fn written_by<'a>(&'a self, user: &'a UserId, history: History, id: TransactionId) -> Answer<'a, Option<Revision>> {
-        self.store().written_by(user, history, id)
-    }
-
-    fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>> {
-        self.store().entries(user, range)
-    }
-
-    fn due(&self, until: Timestamp, limit: usize) -> Answer<'_, Vec<UserId>> {
-        self.store().due(until, limit)
-    }
-
-    fn note_due<'a>(&'a self, user: &'a UserId, at: Timestamp) -> Answer<'a, ()> {
-        self.store().note_due(user, at)
-    }
-
-    fn ping(&self) -> Answer<'_, ()> {
-        self.store().ping()
-    }
-}
 
 /// A client of a server over a store with this fault.
 async fn client_of(fault: Fault, folder: &std::path::Path) -> Client {

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod cluster;
+pub(crate) mod host;
 pub(crate) mod load;
 pub(crate) mod pair;
 pub(crate) mod past;

@@ -120,6 +120,11 @@ impl Process {
         Some(peak.trim().trim_end_matches(" kB").parse().unwrap())
     }
 
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Waits for its end: whether it said that it succeeded.
     pub(crate) fn wait(&mut self) -> bool {
         wait_until("the process has ended", || self.child.try_wait().unwrap().is_some());

@@ -16,7 +16,8 @@ use super::{
 pub(crate) const FUNCTIONS: [&str; 7] =
     ["billing", "generations", "health", "reset", "stats", "tokens", "transactions"];
 
-fn executable(function: &str) -> &'static str {
+/// Where the program of a function is.
+pub(crate) fn executable(function: &str) -> &'static str {
     match function {
         "billing" => env!("CARGO_BIN_EXE_billing"),
         "generations" => env!("CARGO_BIN_EXE_generations"),

@@ -1,0 +1,60 @@
+use jeton::{
+    ledger::{Timestamp, Transaction, TransactionId, UserId},
+    store::{Answer, Commit, Committed, EntryRange, History, Revision, Store, Stored, embedded::EmbeddedStore},
+};
+
+/// The embedded store with a fault.
+pub(crate) struct Faulty {
+    pub(crate) store: EmbeddedStore,
+    pub(crate) fault: Fault,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fault {
+    /// No input is known that makes a function panic: this stands in for one.
+    Panics,
+    /// Somebody is always faster.
+    AlwaysConflicts,
+}
+
+impl Faulty {
+    fn store(&self) -> &EmbeddedStore {
+        assert!(self.fault != Fault::Panics, "a secret of the inside");
+        &self.store
+    }
+}
+
+impl Store for Faulty {
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+
+    fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>> {
+        self.store().load(user)
+    }
+
+    fn commit<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Committed> {
+        let store = self.store();
+        Box::pin(async move { Ok(Committed::Conflict(store.load(&commit.user).await?)) })
+    }
+
+    fn written_by<'a>(&'a self, user: &'a UserId, history: History, id: TransactionId) -> Answer<'a, Option<Revision>> {
+        self.store().written_by(user, history, id)
+    }
+
+    fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>> {
+        self.store().entries(user, range)
+    }
+
+    fn due(&self, until: Timestamp, limit: usize) -> Answer<'_, Vec<UserId>> {
+        self.store().due(until, limit)
+    }
+
+    fn note_due<'a>(&'a self, user: &'a UserId, at: Timestamp) -> Answer<'a, ()> {
+        self.store().note_due(user, at)
+    }
+
+    fn ping(&self) -> Answer<'_, ()> {
+        self.store().ping()
+    }
+}
