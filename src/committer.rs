@@ -28,7 +28,7 @@ use crate::{
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
-    store::{ANSWER_WITHIN, IdempotencyKey, OnceRecord, Store, StoreError},
+    store::{IdempotencyKey, OnceRecord, Store, StoreError},
 };
 
 /// The clock and the dice.
@@ -107,15 +107,14 @@ impl Committer {
         Self { shared: Arc::new(Shared { store, catalogue, stage, surroundings, lanes: Lanes::default() }) }
     }
 
-    /// Decides `request` on the account of `user` and commits what comes of it, within 5 s.
+    /// Decides `request` on the account of `user` and commits what comes of it, before `deadline`. Then nothing of it is
+    /// under way any more: the platform may freeze the process.
     ///
     /// # Errors
     /// [`StoreError`]. After [`StoreError::Unavailable`] with `sent` the change may have been made, or still be made,
     /// once; after [`StoreError::Unconfirmed`] it may have been made, once, and may yet be undone.
-    pub async fn execute(&self, user: &UserId, request: Request) -> Result<Reply, StoreError> {
+    pub async fn execute(&self, user: &UserId, request: Request, deadline: Instant) -> Result<Reply, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let now = Instant::now();
-        let deadline = now.checked_add(ANSWER_WITHIN).unwrap_or(now);
         let waiting = Waiting { request, deadline, reply };
         if self.shared.lanes.join(user, waiting) {
             // A task of its own: a caller that goes away must not take the group with it.

@@ -11,7 +11,7 @@ use crate::{
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
-    store::{Store, StoreError, in_time},
+    store::{Store, StoreError, deadline, in_time},
 };
 
 /// All that can be done with accounts. One for each process.
@@ -96,6 +96,8 @@ impl StatsService {
     /// # Errors
     /// [`StoreError`] when the store does not answer; never a default.
     pub async fn get_user_stats(&self, user: &UserId, locale: Locale) -> Result<Stats, StoreError> {
+        // What is left of the caller's time when the account is read is what the change has.
+        let deadline = deadline();
         in_time(async {
             let account = self.store.load(user).await?.map(|stored| stored.account);
             if let Some(account) = account {
@@ -104,7 +106,8 @@ impl StatsService {
                     return Ok(outcome.stats);
                 }
             }
-            match self.execute(user, Command::Touch, Caller { locale, idempotency: None }).await? {
+            let request = Request { command: Command::Touch, locale, idempotency: None };
+            match self.committer.execute(user, request, deadline).await? {
                 Reply::Decided { decision: Ok(outcome), .. } => Ok(outcome.stats),
                 Reply::Decided { decision: Err(refused), .. } => Ok(refused.stats),
                 Reply::Replayed(_) => Err(StoreError::Damaged("a read has no idempotency key".to_owned())),
@@ -203,6 +206,6 @@ impl StatsService {
 
     async fn execute(&self, user: &UserId, command: Command, caller: Caller) -> Result<Reply, StoreError> {
         let Caller { locale, idempotency } = caller;
-        self.committer.execute(user, Request { command, locale, idempotency }).await
+        self.committer.execute(user, Request { command, locale, idempotency }, deadline()).await
     }
 }

@@ -14,7 +14,7 @@ use std::{fmt, time::Duration};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     ledger::{Account, DamagedAccount, Timestamp, Transaction, TransactionId, UserId},
@@ -26,6 +26,13 @@ pub const ONCE_LIFETIME: Duration = Duration::from_hours(24);
 
 /// A caller is answered within this time, if only with [`StoreError::Unavailable`] (contract §3: within 5 s).
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+
+/// When a caller who comes now must have an answer.
+#[must_use]
+pub fn deadline() -> Instant {
+    let now = Instant::now();
+    now.checked_add(ANSWER_WITHIN).unwrap_or(now)
+}
 
 /// Waits for an answer of the store no longer than a caller may wait, however many questions it takes.
 ///

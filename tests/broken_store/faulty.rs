@@ -1,3 +1,5 @@
+use std::{sync::Arc, time::Duration};
+
 use jeton::{
     ledger::{Timestamp, Transaction, TransactionId, UserId},
     store::{Answer, Commit, Committed, EntryRange, History, Revision, Store, Stored, embedded::EmbeddedStore},
@@ -7,6 +9,8 @@ use jeton::{
 pub(crate) struct Faulty {
     pub(crate) store: EmbeddedStore,
     pub(crate) fault: Fault,
+    /// Each commit that never ends holds one.
+    pub(crate) commits: Arc<()>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +19,8 @@ pub(crate) enum Fault {
     Panics,
     /// Somebody is always faster.
     AlwaysConflicts,
+    /// A load takes a second, and a commit for ever.
+    NeverCommits,
 }
 
 impl Faulty {
@@ -30,12 +36,25 @@ impl Store for Faulty {
     }
 
     fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>> {
-        self.store().load(user)
+        let store = self.store();
+        Box::pin(async move {
+            if self.fault == Fault::NeverCommits {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                return Ok(None);
+            }
+            store.load(user).await
+        })
     }
 
     fn commit<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Committed> {
         let store = self.store();
-        Box::pin(async move { Ok(Committed::Conflict(store.load(&commit.user).await?)) })
+        Box::pin(async move {
+            if self.fault == Fault::NeverCommits {
+                let _under_way = Arc::clone(&self.commits);
+                std::future::pending::<()>().await;
+            }
+            Ok(Committed::Conflict(store.load(&commit.user).await?))
+        })
     }
 
     fn written_by<'a>(&'a self, user: &'a UserId, history: History, id: TransactionId) -> Answer<'a, Option<Revision>> {

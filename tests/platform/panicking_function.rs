@@ -17,7 +17,7 @@ use self::faulty::{Fault, Faulty};
 
 static APP: Lazy<App> = Lazy::new(|| {
     let folder = Path::new(".");
-    let store = Faulty { store: EmbeddedStore::open(folder).unwrap(), fault: Fault::Panics };
+    let store = Faulty { store: EmbeddedStore::open(folder).unwrap(), fault: Fault::Panics, commits: Arc::default() };
     App::new(Config::read([].into(), folder, true), Ok(Arc::new(store)))
 });
 
