@@ -1,0 +1,38 @@
+use std::{fmt, time::Duration};
+
+/// A time in milliseconds.
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+/// What was measured again and again, in milliseconds.
+#[derive(Default)]
+pub(crate) struct Figures(Vec<f64>);
+
+impl Figures {
+    pub(crate) fn add(&mut self, figure: f64) {
+        self.0.push(figure);
+        self.0.sort_by(f64::total_cmp);
+    }
+
+    pub(crate) fn median(&self) -> f64 {
+        self.percentile(50)
+    }
+
+    /// The figure below which so many of a hundred lie.
+    fn percentile(&self, percent: usize) -> f64 {
+        let last = self.0.len().saturating_sub(1);
+        let place = last.saturating_mul(percent).saturating_add(50).checked_div(100).unwrap_or(0);
+        self.0.get(place).copied().unwrap_or(f64::NAN)
+    }
+}
+
+impl fmt::Display for Figures {
+    /// The median, and between which figures eight of ten lie.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.pad("");
+        }
+        f.pad(&format!("{:.2} ({:.2}–{:.2})", self.median(), self.percentile(10), self.percentile(90)))
+    }
+}

@@ -1,0 +1,160 @@
+//! A function's process, started and asked as the platform does it.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    os::unix::net::{UnixListener, UnixStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver, Sender},
+    thread,
+    time::{Duration, Instant},
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::Value;
+
+use crate::figures::milliseconds;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const SECRET: &str = "a-key-of-the-bench";
+
+/// A function that has just been started.
+pub(crate) struct Function {
+    process: Child,
+    heard: Receiver<(Instant, Value)>,
+    connection: BufReader<TcpStream>,
+    begun: Instant,
+    /// How long it took until it said that it was ready, in milliseconds.
+    pub(crate) ready: f64,
+    /// And until its port was connected to.
+    pub(crate) connected: f64,
+    requests: u64,
+}
+
+/// A request and its answer.
+#[derive(Default)]
+pub(crate) struct Answered {
+    /// When the answer was there: since the start of the process, in milliseconds.
+    pub(crate) at: f64,
+    /// How long the function says it took, and how long it waited for Redis; nothing of a function that does not say.
+    pub(crate) told: Option<(f64, f64)>,
+}
+
+/// The program of a function, beside this one.
+pub(crate) fn program(name: &str) -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let program = own.with_file_name(name);
+    if program.exists() {
+        Ok(program)
+    } else {
+        let build = if cfg!(debug_assertions) { "cargo build" } else { "cargo build --release" };
+        Err(format!("{} is not there: run `{build} --bins --package jeton --package bench` first", program.display()))
+    }
+}
+
+impl Function {
+    /// Starts `program` over the Redis at `url`, and waits until it can be asked.
+    pub(crate) fn start(program: &Path, folder: &Path, url: &str) -> Result<Self, String> {
+        let told = |error: std::io::Error| format!("{}: {error}", program.display());
+        let socket = folder.join("ipc");
+        // Nothing is there at the first time.
+        let _ = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket).map_err(told)?;
+        let (sender, heard) = mpsc::channel();
+        thread::spawn(move || hear(&listener, &sender));
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).map_err(told)?.port();
+        let mut command = Command::new(program);
+        command.env_clear().current_dir(folder).env("VERCEL_DEV_PORT", port.to_string());
+        command.env("VERCEL_IPC_PATH", &socket).env("REDIS_URL", url).env("VERCEL_ENV", "production");
+        command.env("JETON_API_KEYS", format!("bench:admin:{SECRET}"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        let begun = Instant::now();
+        let mut process = command.spawn().map_err(told)?;
+        let started = heard.recv_timeout(PATIENCE);
+        let stream = started.map_err(|error| error.to_string()).and_then(|(at, _)| {
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(told)?;
+            stream.set_nodelay(true).map_err(told)?;
+            Ok((at, stream))
+        });
+        let (at, stream) = stream.inspect_err(|_| end(&mut process))?;
+        let [ready, connected] = [at, Instant::now()].map(|at| milliseconds(at.duration_since(begun)));
+        Ok(Self { process, heard, connection: BufReader::new(stream), begun, ready, connected, requests: 0 })
+    }
+
+    /// Makes a request, which must be answered with `status`. `line` is its method and path; without a body it has none.
+    pub(crate) fn ask(&mut self, line: &str, body: &str, status: u16) -> Result<Answered, String> {
+        let told = |error: std::io::Error| format!("{line}: {error}");
+        self.requests = self.requests.saturating_add(1);
+        let request = format!(
+            "{line} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {SECRET}\r\n\
+             x-vercel-internal-invocation-id: i\r\nx-vercel-internal-request-id: {}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.requests,
+            body.len()
+        );
+        self.connection.get_mut().write_all(request.as_bytes()).map_err(told)?;
+        let (mut head, mut length) = (String::new(), 0);
+        while !head.ends_with("\r\n\r\n") {
+            let begin = head.len();
+            if self.connection.read_line(&mut head).map_err(told)? == 0 {
+                return Err(format!("{line}: no answer"));
+            }
+            let header = head.get(begin..).and_then(|header| header.trim_end().split_once(": "));
+            if let Some(("content-length", value)) = header {
+                length = value.parse().map_err(|error| format!("{line}: {error}"))?;
+            }
+        }
+        let mut answer = vec![0; length];
+        self.connection.read_exact(&mut answer).map_err(told)?;
+        let at = milliseconds(self.begun.elapsed());
+        if !head.starts_with(&format!("HTTP/1.1 {status} ")) {
+            return Err(format!("{line}: {head}{}", String::from_utf8_lossy(&answer)));
+        }
+        Ok(Answered { at, told: self.told()? })
+    }
+
+    /// What it logs of a request, before it says that it is done with it.
+    fn told(&self) -> Result<Option<(f64, f64)>, String> {
+        let mut told = None;
+        loop {
+            let (_, message) = self.heard.recv_timeout(PATIENCE).map_err(|error| error.to_string())?;
+            if message.get("type").and_then(Value::as_str) == Some("end") {
+                return Ok(told);
+            }
+            let line = message.pointer("/payload/message").and_then(Value::as_str).unwrap_or_default();
+            let line = BASE64_STANDARD.decode(line).map_err(|error| error.to_string())?;
+            let line: Value = serde_json::from_slice(&line).map_err(|error| error.to_string())?;
+            let field = |name| line.get(name).and_then(Value::as_f64);
+            told = field("durationMs").zip(field("redisMs"));
+        }
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        end(&mut self.process);
+    }
+}
+
+fn end(process: &mut Child) {
+    // It may have ended already.
+    let _ = process.kill();
+    let _ = process.wait();
+}
+
+/// Hands on what the function says, with the time when it came.
+fn hear(listener: &UnixListener, sender: &Sender<(Instant, Value)>) {
+    let Ok(stream) = listener.accept().map(|(stream, _): (UnixStream, _)| stream) else { return };
+    let mut stream = BufReader::new(stream);
+    let mut message = Vec::new();
+    while stream.read_until(0, &mut message).is_ok_and(|length| length > 0) {
+        let at = Instant::now();
+        message.pop();
+        let Ok(said) = serde_json::from_slice(&message) else { return };
+        if sender.send((at, said)).is_err() {
+            return;
+        }
+        message.clear();
+    }
+}
