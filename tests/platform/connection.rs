@@ -3,19 +3,20 @@
 use std::{
     collections::HashMap,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::Instant,
 };
 
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
+use tokio::{net::TcpListener, time::timeout};
 
 use crate::support::{
     cluster::Cluster,
     host::{Host, Invocation, key_of},
     load::assert_running_balances,
-    process::{TOO_LATE, wait_until},
+    process::{PATIENCE, TOO_LATE, wait_until},
     redis::Redis,
     server::{Deployment, FUNCTIONS, Instance, Local},
 };
@@ -141,9 +142,9 @@ async fn an_opening_that_failed_is_not_remembered() {
     assert!(line["message"].as_str().unwrap().contains("REDIS_URL"), "{line}");
 
     // One that began with the body's reading, and failed while it is still being read.
-    let listener = TcpListener::bind(("127.0.0.1", redis.port())).unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", redis.port())).await.unwrap();
     let announced = Announced::to(&ahead);
-    drop(listener.accept().unwrap());
+    drop(timeout(PATIENCE, listener.accept()).await.expect("it is opened ahead").unwrap());
     drop(listener);
     redis.start_again();
     let answer = announced.finish();
