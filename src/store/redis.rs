@@ -3,6 +3,7 @@
 
 mod call;
 mod cluster;
+mod commit;
 mod connection;
 mod endpoints;
 mod failure;
@@ -18,16 +19,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::redis::{Cmd, FromRedisValue, Script, Value, cmd};
+use ::redis::{Cmd, FromRedisValue, Value, cmd};
 use futures_util::future::{join, try_join_all};
-use once_cell::sync::Lazy;
 use tokio::time::timeout;
 
 pub use self::endpoints::InvalidRedisUrl;
 use self::{call::Call, line::Line};
 use super::{
-    Answer, Archive, Commit, Committed, EntryRange, History, ONCE_LIFETIME, OnceRecord, Order, Revision, Store,
-    StoreError, Stored,
+    Answer, Commit, Committed, EntryRange, History, Order, Revision, Store, StoreError, Stored,
     keys::{DUE_KEYS, Keys},
     pause_before,
 };
@@ -43,12 +42,6 @@ const READ_RETRIES: Duration = Duration::from_millis(2_500);
 
 /// How long the note of an opening is tried once more.
 const NOTE_AGAIN: Duration = Duration::from_millis(500);
-
-const COMMIT_SCRIPT: &str = include_str!("commit.lua");
-const CONFIRM_SCRIPT: &str = include_str!("confirm.lua");
-
-static COMMIT: Lazy<Script> = Lazy::new(|| Script::new(COMMIT_SCRIPT));
-static CONFIRM: Lazy<Script> = Lazy::new(|| Script::new(CONFIRM_SCRIPT));
 
 /// How a Redis is used.
 #[derive(Clone, Debug, Default)]
@@ -104,115 +97,6 @@ impl RedisStore {
             .map_err(|_| StoreError::Damaged(format!("{} gave an answer of another form", self.line)))
     }
 
-    /// Calls a script that changes the account of `user`.
-    async fn evaluate(&self, user: &UserId, command: &Cmd, script: &'static str) -> Result<Value, StoreError> {
-        let call = Call { command, script: Some(script), replicas: self.replicas };
-        let answer = self.commits.send(&self.keys.account(user), call).await;
-        // Another server may have taken over. Reads that go their own way must not stay with the old one.
-        if matches!(answer, Err(StoreError::Unavailable { .. })) && self.replicas > 0 {
-            self.line.renew();
-        }
-        answer
-    }
-
-    async fn evaluate_commit(&self, commit: &Commit) -> Result<Value, StoreError> {
-        self.evaluate(&commit.user, &self.commit_call(commit)?, COMMIT_SCRIPT).await
-    }
-
-    /// Looks for the entry `id` of a history, or without one for a remembered answer, under `key`, where commits are
-    /// made: what is found there is as safe as if it were written now. Gives the mark of the entry, or nothing of an
-    /// answer; `None` when it is not there.
-    async fn confirmed(
-        &self,
-        user: &UserId,
-        key: &str,
-        id: Option<TransactionId>,
-    ) -> Result<Option<String>, StoreError> {
-        let mut call = cmd("EVALSHA");
-        call.arg(CONFIRM.get_hash()).arg(2).arg(self.keys.account(user)).arg(key);
-        call.arg(id.map_or_else(String::new, |id| id.to_string()));
-        let reply = patiently(|| self.evaluate(user, &call, CONFIRM_SCRIPT)).await?;
-        let mut words = self.parse::<Vec<String>>(reply)?.into_iter();
-        match (words.next().as_deref(), words.next()) {
-            (Some("entry"), Some(mark)) => Ok(Some(mark)),
-            (Some("answer"), None) => Ok(Some(String::new())),
-            (Some("absent"), None) => Ok(None),
-            _ => Err(StoreError::Damaged("confirm.lua gave an answer that it cannot give".to_owned())),
-        }
-    }
-
-    /// Makes sure that the answers which a commit met are where the replicas have them.
-    async fn confirm_replays(&self, commit: &Commit, records: &[Option<OnceRecord>]) -> Result<(), StoreError> {
-        if self.replicas == 0 {
-            return Ok(());
-        }
-        for ((key, _), record) in commit.once.iter().zip(records) {
-            let key = self.keys.once(&commit.user, key);
-            if record.is_some() && self.confirmed(&commit.user, &key, None).await?.is_none() {
-                let cause = format!("{} has lost an answer that it had: another server has taken over", self.line);
-                return Err(StoreError::Unavailable { cause, sent: false });
-            }
-        }
-        Ok(())
-    }
-
-    fn commit_call(&self, commit: &Commit) -> Result<Cmd, StoreError> {
-        let Commit { user, expected, revision, document, entries, archive, once, due: _, now: _ } = commit;
-        // While a slot moves to another node, a call that names a key that is not there has to wait: so no archive is
-        // named in vain.
-        let archived = archive.map_or(History::Current, |Archive { number, .. }| History::Archived(number));
-        let mut call = cmd("EVALSHA");
-        call.arg(COMMIT.get_hash())
-            .arg(3_usize.saturating_add(once.len()))
-            .arg(self.keys.account(user))
-            .arg(self.keys.history(user, History::Current))
-            .arg(self.keys.history(user, archived));
-        for (key, _) in once {
-            call.arg(self.keys.once(user, key));
-        }
-        call.arg(expected.as_ref().map_or("", Revision::as_str))
-            .arg(revision.as_str())
-            .arg(document)
-            .arg(archive.map_or_else(String::new, |Archive { after, .. }| after.to_string()))
-            .arg(u64::try_from(ONCE_LIFETIME.as_millis()).unwrap_or(u64::MAX))
-            .arg(entries.len());
-        for (id, entry) in entries {
-            call.arg(id.to_string()).arg(entry);
-        }
-        for (_, record) in once {
-            let record = serde_json::to_string(record).map_err(|error| StoreError::Damaged(error.to_string()))?;
-            call.arg(record);
-        }
-        Ok(call)
-    }
-
-    async fn committed(&self, commit: &Commit, reply: Value) -> Result<Committed, StoreError> {
-        let user = &commit.user;
-        let words: Vec<String> = self.parse(reply)?;
-        let mut words = words.into_iter();
-        match (words.next().as_deref(), words.next(), words.next()) {
-            (Some("done"), None, None) => Ok(Committed::Done),
-            (Some("conflict"), None, None) => Ok(Committed::Conflict(None)),
-            (Some("conflict"), Some(revision), Some(document)) => {
-                Ok(Committed::Conflict(Some(Stored::read(user, revision, &document)?)))
-            }
-            (Some("replay"), first, second) => {
-                let records = first.into_iter().chain(second).chain(words);
-                let records = records.map(|record| once_record(user, &record)).collect::<Result<Vec<_>, _>>()?;
-                if records.iter().all(Option::is_none) {
-                    return Err(StoreError::Damaged(format!("an idempotency record of user {user} is empty")));
-                }
-                self.confirm_replays(commit, &records).await?;
-                Ok(Committed::Replays(records))
-            }
-            (Some("orphan"), None, None) => Err(StoreError::Damaged(format!(
-                "user {user} has a history or an archive in Redis that belongs to no account: keys were deleted or \
-                 evicted (set maxmemory-policy to noeviction); nothing was changed"
-            ))),
-            _ => Err(StoreError::Damaged("commit.lua gave an answer that it cannot give".to_owned())),
-        }
-    }
-
     async fn write_due(&self, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
         let key = self.keys.due_of(user);
         let command = cmd("ZADD").arg(&key).arg(at.as_millis()).arg(user.as_str()).to_owned();
@@ -248,13 +132,6 @@ async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(ask: impl Fn() 
         }
         tokio::time::sleep(pause).await;
     }
-}
-
-fn once_record(user: &UserId, record: &str) -> Result<Option<OnceRecord>, StoreError> {
-    if record.is_empty() {
-        return Ok(None);
-    }
-    OnceRecord::read(user, record).map(Some)
 }
 
 impl Store for RedisStore {
