@@ -47,4 +47,5 @@ mod stores;
 mod tidy;
 mod tls;
 mod under_load;
+mod vercel;
 mod verify;

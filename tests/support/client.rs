@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use super::process::PATIENCE;
+use super::process::{PATIENCE, Process};
 
 /// Calls functions, each where it is.
 #[derive(Clone)]
@@ -52,6 +52,15 @@ impl Answer {
         for word in inside {
             assert!(!told.contains(word), "the answer tells of {word}: {self:?}");
         }
+    }
+
+    /// The one line that `process` logged for it.
+    pub(crate) fn line_of(&self, process: &Process) -> Value {
+        let id = self.header("x-request-id").unwrap();
+        process.wait_for_line(|line| line.contains(id));
+        let lines: Vec<String> = process.lines().into_iter().filter(|line| line.contains(id)).collect();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        serde_json::from_str(&lines[0]).unwrap()
     }
 
     /// A header.

@@ -12,6 +12,7 @@ pub(crate) mod redis;
 pub(crate) mod server;
 pub(crate) mod service;
 pub(crate) mod tls;
+pub(crate) mod vercel;
 pub(crate) mod verify;
 pub(crate) mod wire;
 pub(crate) mod world;

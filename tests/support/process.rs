@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::{Ipv4Addr, TcpListener},
+    os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
     sync::{
         Arc, Condvar, Mutex,
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process, setrlimit};
+use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process, kill_process_group, setrlimit};
 
 /// From how many ports free ones are chosen.
 const PORTS: u32 = 15_000;
@@ -26,6 +27,10 @@ pub(crate) const TOO_LATE: Duration = Duration::from_secs(5);
 /// How long nobody looks whether something is so: a look may be a connection, and the servers need the processor.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
+/// Becomes the command in its arguments, beside a process that ends the whole group when its standard input is closed: the
+/// test run has the other end, and closes it however it ends.
+const IN_A_GROUP: &str = r#"exec 3<&0 </dev/null; { read -r _ <&3; kill -KILL 0; } & exec "$@" 3<&-"#;
+
 /// Waits until something is so.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -33,6 +38,19 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "it did not come about that {what}");
         thread::sleep(BETWEEN_LOOKS);
     }
+}
+
+/// The names of the programs that run in a group.
+pub(crate) fn programs_in_group(id: u32) -> Vec<String> {
+    let of_process = |entry: std::io::Result<std::fs::DirEntry>| {
+        // It may end while it is looked at.
+        let stat = std::fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
+        let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+        // State, parent, group. What has ended may be waited for by nobody.
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        (words[2] == id.to_string() && words[0] != "Z").then(|| name.to_owned())
+    };
+    std::fs::read_dir("/proc").unwrap().filter_map(of_process).collect()
 }
 
 /// A port that is free now, and that stays free until it is taken: below those that the system hands out to others, and
@@ -59,12 +77,32 @@ pub(crate) fn raise_file_limit(needed: u64) {
 /// A child process whose output lines are kept. It ends with its value.
 pub(crate) struct Process {
     child: Child,
+    leads_group: bool,
     output: Arc<(Mutex<Vec<String>>, Condvar)>,
 }
 
 impl Process {
     /// Starts `command`, with nothing of this process's settings for Jeton.
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::spawn(command.stdin(Stdio::null()), false)
+    }
+
+    /// Starts `command` and, with it, what it starts in turn: all of that ends with this value too, and with the test run,
+    /// however it ends.
+    pub(crate) fn start_group(command: &Command) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", IN_A_GROUP, "sh"]).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell.current_dir(command.get_current_dir().expect("it has a folder"));
+        Self::spawn(shell.process_group(0).stdin(Stdio::piped()), true)
+    }
+
+    fn spawn(command: &mut Command, leads_group: bool) -> Self {
         let own = [
             "JETON_API_KEYS",
             "JETON_BILLING_SECONDS",
@@ -80,12 +118,11 @@ impl Process {
                 command.env_remove(name);
             }
         }
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
         let output = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
         keep(child.stdout.take().unwrap(), Arc::clone(&output));
         keep(child.stderr.take().unwrap(), Arc::clone(&output));
-        Self { child, output }
+        Self { child, leads_group, output }
     }
 
     /// What it has said so far.
@@ -102,6 +139,11 @@ impl Process {
         found(&lines).unwrap_or_else(|| panic!("the line did not come; there were: {lines:#?}"))
     }
 
+    /// Its id, and that of the group that it leads.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
@@ -109,6 +151,9 @@ impl Process {
 
     /// Ends it at once.
     pub(crate) fn kill(&mut self) {
+        if self.leads_group {
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -49,8 +49,18 @@ impl Instance {
 
     /// Starts it in this working folder.
     pub(crate) fn start_in(folder: tempfile::TempDir, function: &'static str, settings: Settings<'_>) -> Self {
+        Self::start_built(Path::new(executable(function)), folder, function, settings)
+    }
+
+    /// Starts what was built of it for a deployment.
+    pub(crate) fn start_built(
+        executable: &Path,
+        folder: tempfile::TempDir,
+        function: &'static str,
+        settings: Settings<'_>,
+    ) -> Self {
         let port = free_port();
-        let mut command = Command::new(executable(function));
+        let mut command = Command::new(executable);
         command.current_dir(folder.path()).env("VERCEL_DEV_PORT", port.to_string()).envs(settings.iter().copied());
         let process = Process::start(&mut command);
         process.wait_for_line(|line| line.starts_with("Dev server listening"));
@@ -74,11 +84,7 @@ impl Instance {
 
     /// The one line that it logged for this answer.
     pub(crate) fn line_of(&self, answer: &Answer) -> Value {
-        let id = answer.header("x-request-id").unwrap();
-        self.process.wait_for_line(|line| line.contains(id));
-        let lines: Vec<String> = self.process.lines().into_iter().filter(|line| line.contains(id)).collect();
-        assert_eq!(lines.len(), 1, "{lines:?}");
-        serde_json::from_str(&lines[0]).unwrap()
+        answer.line_of(&self.process)
     }
 }
 

@@ -1,0 +1,228 @@
+//! The real Vercel CLI, without a login, on copies of the project: `vercel dev`, and what `vercel build` makes.
+//!
+//! Everything of it is below `target/vercel`, so that a second run finds what the first has built.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
+};
+
+use super::{
+    client::Client,
+    process::Process,
+    server::{FUNCTIONS, write_settings},
+};
+
+/// What a linked project would have in `.vercel/project.json`. Without it `vercel build` asks for a login; with it
+/// `vercel dev` does.
+const LINKED: &str = r#"{"projectId": "prj_local", "orgId": "team_local", "projectName": "jeton",
+    "settings": {"framework": null, "nodeVersion": "20.x"}}"#;
+
+/// The project.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn target() -> PathBuf {
+    root().join("target/vercel")
+}
+
+/// The functions, by the files under `api/`.
+pub(crate) fn functions() -> BTreeSet<String> {
+    names_in(&root().join("api")).into_iter().map(|file| file.trim_end_matches(".rs").to_owned()).collect()
+}
+
+/// The names of what is in `folder`.
+pub(crate) fn names_in(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// The files below `folder`, by their paths from there; not what is in a `.vercel` of it.
+pub(crate) fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut files = BTreeSet::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for path in fs::read_dir(next).unwrap().map(|entry| entry.unwrap().path()) {
+            if !path.is_dir() {
+                files.insert(path.strip_prefix(folder).unwrap().to_owned());
+            } else if !path.ends_with(".vercel") {
+                folders.push(path);
+            }
+        }
+    }
+    files
+}
+
+/// A copy of the project as it stands in the work tree, with its functions built.
+fn copy(name: &str, profile: &[&str]) -> PathBuf {
+    let project = target().join(name);
+    fs::create_dir_all(&project).unwrap();
+    let listed = Command::new("git")
+        .args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .expect("git");
+    assert!(listed.status.success(), "{listed:?}");
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let files: BTreeSet<PathBuf> =
+        listed.split_terminator('\0').map(PathBuf::from).filter(|file| root().join(file).is_file()).collect();
+    for gone in files_below(&project).difference(&files) {
+        fs::remove_file(project.join(gone)).unwrap();
+    }
+    for file in files {
+        let (from, to) = (root().join(&file), project.join(&file));
+        // What is the same stays with its time, so that cargo has nothing to do for it.
+        if fs::read(&to).ok() != Some(fs::read(&from).unwrap()) {
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(from, to).unwrap();
+        }
+    }
+    let mut cargo = command("cargo", &project);
+    cargo.args(["build", "--quiet", "--locked"]).args(profile).args(FUNCTIONS.iter().flat_map(|name| ["--bin", name]));
+    let built = cargo.output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    project
+}
+
+/// A command in `project`, with a target folder and a home of its own.
+fn command(program: impl AsRef<std::ffi::OsStr>, project: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(project);
+    // What this run was told by cargo would have crates built anew that look at it; and a login is nothing for tests.
+    let foreign = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "VERCEL_", "NOW_"];
+    #[expect(clippy::disallowed_methods, reason = "what is looked for are names that are no settings of ours")]
+    for (name, _) in std::env::vars_os() {
+        if foreign.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    // It is built from scratch or for a moment only, and nobody debugs it.
+    command.env("CARGO_TARGET_DIR", target().join("target"));
+    command.envs([("CARGO_INCREMENTAL", "0"), ("CARGO_PROFILE_DEV_DEBUG", "0"), ("NO_COLOR", "1")]);
+    command
+}
+
+/// The CLI in `project`.
+fn cli(project: &Path) -> Command {
+    let (tool, locked) = (root().join("target/tools/vercel"), root().join("tests/vercel/package-lock.json"));
+    let installed = fs::read(tool.join("installed.json")).ok() == Some(fs::read(locked).unwrap());
+    assert!(installed, "the Vercel CLI is not installed as tests/vercel has it locked: run ./test, which installs it");
+    let mut command = command(tool.join("node_modules/.bin/vercel"), project);
+    for (name, folder) in [("XDG_DATA_HOME", "data"), ("XDG_CACHE_HOME", "cache"), ("XDG_CONFIG_HOME", "config")] {
+        command.env(name, target().join("home").join(folder));
+    }
+    // It stays on this machine.
+    command.envs([("VERCEL_TELEMETRY_DISABLED", "1"), ("NO_UPDATE_NOTIFIER", "1")]);
+    command.env("VERCEL_CLI_USE_NATIVE_BINARY", "0").arg("-Q").arg(target().join("home/vercel"));
+    command
+}
+
+/// A running `vercel dev`.
+pub(crate) struct DevServer {
+    pub(crate) process: Process,
+    base: String,
+}
+
+impl DevServer {
+    /// Starts one in the copy at `project`.
+    fn start(project: &Path) -> Self {
+        let process = Process::start_group(cli(project).args(["dev", "--local", "--listen", "127.0.0.1:0"]));
+        // It names other addresses too, of services of its own.
+        let ready = process.wait_for_line(|line| line.contains("Ready! Available at "));
+        let base = ready.split("Available at ").nth(1).unwrap().trim().to_owned();
+        Self { process, base }
+    }
+
+    /// The one that tests share while they run. It ends with the last of them.
+    fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<DevServer>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Self::start(&copy("dev", &[])));
+            *shared = Arc::downgrade(&server);
+            server
+        })
+    }
+}
+
+/// A developer's turn with `vercel dev`: it starts a process for each request, which reads the settings files anew, so each
+/// test writes its own and has the folder for itself.
+pub(crate) struct Dev {
+    server: Arc<DevServer>,
+    files: Vec<PathBuf>,
+    _turn: tokio::sync::MutexGuard<'static, ()>,
+}
+
+impl Dev {
+    /// With these settings files: their names and texts.
+    pub(crate) async fn with(files: &[(&str, &str)]) -> Self {
+        static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        let server = tokio::task::block_in_place(DevServer::shared);
+        let turn = TURN.lock().await;
+        let mut dev = Self { server, files: Vec::new(), _turn: turn };
+        dev.set(files);
+        dev
+    }
+
+    /// From now on with these settings files.
+    pub(crate) fn set(&mut self, files: &[(&str, &str)]) {
+        let project = target().join("dev");
+        for file in self.files.drain(..) {
+            fs::remove_file(file).unwrap();
+        }
+        for (name, text) in files {
+            write_settings(&project, name, text);
+            self.files.push(project.join(name));
+        }
+    }
+
+    /// Another `vercel dev` in the same folder.
+    pub(crate) fn another_server() -> DevServer {
+        DevServer::start(&target().join("dev"))
+    }
+
+    /// The process of `vercel dev`.
+    pub(crate) fn process(&self) -> &Process {
+        &self.server.process
+    }
+
+    /// Its address.
+    pub(crate) fn base(&self) -> &str {
+        &self.server.base
+    }
+
+    /// A client that finds all functions there.
+    pub(crate) fn client(&self) -> Client {
+        self.server.client()
+    }
+}
+
+impl DevServer {
+    /// A client that finds all functions here.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(FUNCTIONS.map(|name| (name, self.base.clone())).into())
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        self.set(&[]);
+    }
+}
+
+/// What `vercel build` makes of the project for a deployment: `.vercel/output`. It is made once in a test run.
+pub(crate) static OUTPUT: LazyLock<PathBuf> = LazyLock::new(|| {
+    let project = copy("build", &["--release"]);
+    fs::create_dir_all(project.join(".vercel")).unwrap();
+    fs::write(project.join(".vercel/project.json"), LINKED).unwrap();
+    let mut build = cli(&project);
+    // As on the platform's own machines, where it need not compile for another system.
+    build.args(["build", "--standalone", "--yes"]).env("VERCEL_BUILD_IMAGE", "1");
+    let mut process = Process::start_group(&build);
+    assert!(process.wait(), "vercel build: {:#?}", process.lines());
+    project.join(".vercel/output")
+});
