@@ -30,6 +30,11 @@ fn target() -> PathBuf {
     root().join("target/vercel")
 }
 
+/// Where ./test installs the CLI.
+fn tool() -> PathBuf {
+    root().join("target/tools/vercel")
+}
+
 /// The functions, by the files under `api/`.
 pub(crate) fn functions() -> BTreeSet<String> {
     names_in(&root().join("api")).into_iter().map(|file| file.trim_end_matches(".rs").to_owned()).collect()
@@ -59,6 +64,9 @@ pub(crate) fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
 
 /// A copy of the project as it stands in the work tree, with its functions built.
 fn copy(name: &str, profile: &[&str]) -> PathBuf {
+    let locked = fs::read(root().join("tests/vercel/package-lock.json")).unwrap();
+    let installed = fs::read(tool().join("installed.json")).is_ok_and(|installed| installed == locked);
+    assert!(installed, "the Vercel CLI is not installed as tests/vercel has it locked: run ./test, which installs it");
     let project = target().join(name);
     fs::create_dir_all(&project).unwrap();
     let listed = Command::new("git")
@@ -100,7 +108,7 @@ fn command(program: impl AsRef<std::ffi::OsStr>, project: &Path) -> Command {
             command.env_remove(name);
         }
     }
-    // It is built from scratch or for a moment only, and nobody debugs it.
+    // Small: nobody debugs what is built here, and it is built anew as a whole.
     command.env("CARGO_TARGET_DIR", target().join("target"));
     command.envs([("CARGO_INCREMENTAL", "0"), ("CARGO_PROFILE_DEV_DEBUG", "0"), ("NO_COLOR", "1")]);
     command
@@ -108,10 +116,7 @@ fn command(program: impl AsRef<std::ffi::OsStr>, project: &Path) -> Command {
 
 /// The CLI in `project`.
 fn cli(project: &Path) -> Command {
-    let (tool, locked) = (root().join("target/tools/vercel"), root().join("tests/vercel/package-lock.json"));
-    let installed = fs::read(tool.join("installed.json")).ok() == Some(fs::read(locked).unwrap());
-    assert!(installed, "the Vercel CLI is not installed as tests/vercel has it locked: run ./test, which installs it");
-    let mut command = command(tool.join("node_modules/.bin/vercel"), project);
+    let mut command = command(tool().join("node_modules/.bin/vercel"), project);
     for (name, folder) in [("XDG_DATA_HOME", "data"), ("XDG_CACHE_HOME", "cache"), ("XDG_CONFIG_HOME", "config")] {
         command.env(name, target().join("home").join(folder));
     }
