@@ -21,6 +21,16 @@ use super::{
 const LINKED: &str = r#"{"projectId": "prj_local", "orgId": "team_local", "projectName": "jeton",
     "settings": {"framework": null, "nodeVersion": "20.x"}}"#;
 
+/// For cargo, below `target/vercel`: what `vercel dev` runs is built soon, and nobody debugs it. A deployment's profile stays
+/// the project's own.
+const CARGO: &str = r#"[profile.dev]
+debug = false
+incremental = false
+
+[profile.dev.package."*"]
+opt-level = 0
+"#;
+
 /// The project.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -89,6 +99,9 @@ fn copy(name: &str, profile: &[&str]) -> PathBuf {
             fs::copy(from, to).unwrap();
         }
     }
+    let settings = target().join(".cargo");
+    fs::create_dir_all(&settings).unwrap();
+    fs::write(settings.join("config.toml"), CARGO).unwrap();
     let mut cargo = command("cargo", &project);
     cargo.args(["build", "--quiet", "--locked"]).args(profile).args(FUNCTIONS.iter().flat_map(|name| ["--bin", name]));
     let built = cargo.output().unwrap();
@@ -108,9 +121,7 @@ fn command(program: impl AsRef<std::ffi::OsStr>, project: &Path) -> Command {
             command.env_remove(name);
         }
     }
-    // Small: nobody debugs what is built here, and it is built anew as a whole.
-    command.env("CARGO_TARGET_DIR", target().join("target"));
-    command.envs([("CARGO_INCREMENTAL", "0"), ("CARGO_PROFILE_DEV_DEBUG", "0"), ("NO_COLOR", "1")]);
+    command.env("CARGO_TARGET_DIR", target().join("target")).env("NO_COLOR", "1");
     command
 }
 
