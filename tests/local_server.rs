@@ -66,6 +66,16 @@ async fn it_ends_cleanly() {
     }
 }
 
+#[test]
+fn a_signal_as_soon_as_it_is_ready_ends_it_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..20 {
+        let mut local = Local::start(folder.path(), &[], &[]);
+        local.process.signal(Signal::TERM);
+        assert!(local.process.wait(), "round {round}: {:?}", local.process.lines());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn at_the_end_it_answers_who_is_there_and_takes_nobody_else() {
     use tokio::{

@@ -1,6 +1,6 @@
 //! The local server: all of Jeton on this machine, with nothing else installed.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::Args;
 use jeton::{
@@ -40,35 +40,34 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
         .await
         .map_err(|error| format!("cannot listen on port {port} ({error}): choose another with --port"))?;
     let address = server.address().map_err(|error| error.to_string())?;
+    let stopped = stopped().map_err(|error| format!("cannot listen for signals ({error})"))?;
     log::write(&format!("Jeton is ready at http://{address}"));
     log::write(&format!("The data is in {place}. Ctrl-C ends the server."));
     log::write("Try this next:");
     log::write(&format!(
         "  curl -X POST http://{address}/api/generations -H 'Content-Type: application/json' -d '{{\"userId\":\"alice\"}}'"
     ));
-    server.run(stopped()).await;
+    server.run(stopped).await;
     log::write("Jeton has stopped.");
     Ok(())
 }
 
-/// Waits for Ctrl-C, or for a request to end.
-async fn stopped() {
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated() => {}
-    }
-}
-
+/// Listens for Ctrl-C and for a request to end from now on, and waits for either: a signal that comes before would end
+/// the process at once.
 #[cfg(unix)]
-async fn terminated() {
+fn stopped() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut signal) => drop(signal.recv().await),
-        Err(_) => std::future::pending().await,
-    }
+    let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
 }
 
 #[cfg(not(unix))]
-async fn terminated() {
-    std::future::pending().await
+fn stopped() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupted = tokio::signal::windows::ctrl_c()?;
+    Ok(async move { drop(interrupted.recv().await) })
 }
