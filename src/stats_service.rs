@@ -11,7 +11,7 @@ use crate::{
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
-    store::{Store, StoreError, deadline, in_time},
+    store::{Order, Store, StoreError, deadline, in_time},
 };
 
 /// All that can be done with accounts. One for each process.
@@ -56,6 +56,17 @@ pub struct TokenCredit {
     pub description: Option<String>,
     /// The caller's own data.
     pub metadata: Option<Map<String, Value>>,
+}
+
+/// The beginning of a selection of a history that is to be read to its end.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    /// Its first page.
+    pub first: Page,
+    /// The newest entry of the whole history, which is the last that counts; none where there is no history.
+    pub newest: Option<TransactionId>,
+    /// How many histories had been archived: while this stays the same, further pages come from the same history.
+    pub archived: u32,
 }
 
 impl StatsService {
@@ -169,6 +180,30 @@ impl StatsService {
         in_time(async {
             self.get_user_stats(user, locale).await?;
             self.next_page(user, selection, cursor, limit).await
+        })
+        .await
+    }
+
+    /// The beginning of all of `selection` beyond `cursor`. What fell due is billed first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn begin_transaction_history(
+        &self,
+        user: &UserId,
+        selection: &Selection,
+        cursor: Option<TransactionId>,
+        limit: usize,
+        locale: Locale,
+    ) -> Result<Beginning, StoreError> {
+        let last_first = Selection { order: Order::Descending, ..Selection::default() };
+        in_time(async {
+            // Before anything else, as a commit that this brings about has as much time as the caller, and no more.
+            self.get_user_stats(user, locale).await?;
+            let archived = self.archived_histories(user).await?;
+            let first = self.next_page(user, selection, cursor, limit).await?;
+            let newest = self.next_page(user, &last_first, None, 1).await?;
+            Ok(Beginning { first, newest: newest.transactions.first().map(|transaction| transaction.id), archived })
         })
         .await
     }

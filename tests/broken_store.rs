@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use jeton::{
     config::Config,
+    history::Selection,
     http::{App, LocalServer},
     ledger::UserId,
     locale::Locale,
@@ -63,19 +64,28 @@ async fn when_a_caller_is_answered_no_commit_of_theirs_is_under_way() {
     let store = Faulty { store, fault: Fault::NeverCommits, commits: Arc::clone(&commits) };
     let catalogue = Catalogue::built_in().unwrap();
     let service = StatsService::new(Arc::new(store), catalogue, Stage::Development, Arc::new(System));
-    let user = UserId::new("u").unwrap();
+    let (user, locale, all) = (UserId::new("u").unwrap(), Locale::French, Selection::default());
+    let read = async || service.get_user_stats(&user, locale).await.map(|_| ());
+    let page = async || service.get_transaction_history(&user, &all, None, 9, locale).await.map(|_| ());
+    let whole = async || service.begin_transaction_history(&user, &all, None, 9, locale).await.map(|_| ());
+    assert_nothing_is_under_way(&commits, read()).await;
+    assert_nothing_is_under_way(&commits, page()).await;
+    assert_nothing_is_under_way(&commits, whole()).await;
+}
+
+/// Once `answer` comes, in time, the commit that it began has ended.
+async fn assert_nothing_is_under_way(commits: &Arc<()>, answer: impl Future<Output = Result<(), StoreError>>) {
     let begun = Instant::now();
-    let asked = async { service.get_user_stats(&user, Locale::French).await };
     let begins = async {
-        while Arc::strong_count(&commits) == 2 {
+        while Arc::strong_count(commits) == 2 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Arc::strong_count(&commits)
+        Arc::strong_count(commits)
     };
-    let (answer, under_way) = tokio::join!(asked, begins);
+    let (answer, under_way) = tokio::join!(answer, begins);
     assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
     assert_eq!((under_way, begun.elapsed() < ANSWER_WITHIN + Duration::from_millis(10)), (3, true));
     // Both have noticed in the same moment.
     tokio::time::sleep(Duration::from_millis(1)).await;
-    assert_eq!(Arc::strong_count(&commits), 2);
+    assert_eq!(Arc::strong_count(commits), 2);
 }

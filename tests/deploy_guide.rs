@@ -28,15 +28,17 @@ fn words(value: &Value, found: &mut Vec<String>) {
                 if !["key", "value", "source", "path", "headers"].contains(&name.as_str()) || found.is_empty() {
                     found.push(format!("\"{name}\""));
                 }
-                words(value, found);
+                match value {
+                    Value::Number(number) => found.push(format!("\"{name}\": {number}")),
+                    value => words(value, found),
+                }
             }
         }
         Value::Array(items) => items.iter().for_each(|item| words(item, found)),
         Value::String(text) if !text.contains("=()") && text != "/(.*)" && !text.starts_with("https://") => {
             found.push(text.clone());
         }
-        Value::Number(number) => found.push(number.to_string()),
-        Value::String(_) | Value::Bool(_) | Value::Null => {}
+        Value::Number(_) | Value::String(_) | Value::Bool(_) | Value::Null => {}
     }
 }
 

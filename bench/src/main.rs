@@ -1,4 +1,4 @@
-//! `cargo run --release -p bench`: what Jeton costs in time, on real processes and a real Redis of its own.
+//! `cargo run --release -p bench -- start`: what Jeton costs in time, on real processes and a real Redis of its own.
 
 mod figures;
 mod function;

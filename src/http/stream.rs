@@ -20,8 +20,8 @@ use crate::{
     history::{Page, Selection},
     ledger::{Transaction, TransactionId, UserId},
     log,
-    stats_service::StatsService,
-    store::{Order, in_time},
+    stats_service::{Beginning, StatsService},
+    store::Order,
     weighted,
 };
 
@@ -137,21 +137,19 @@ pub(super) async fn answer(
 ) -> Result<Response, Failure> {
     let service = call.service()?;
     // The first page is read before the status is sent: a store that does not answer is a 503, not a broken file.
-    let newest = Selection { order: Order::Descending, ..Selection::default() };
-    let begin = async {
-        let archived = service.archived_histories(&user).await?;
-        let first = service.get_transaction_history(&user, &selection, cursor, PAGE, call.trace.locale).await?;
-        Ok((archived, first, service.next_page(&user, &newest, None, 1).await?))
-    };
-    let (archived, first, newest) = call.stored(in_time(begin)).await?;
-    let last = newest.transactions.first().map(|transaction| transaction.id);
+    let begin = service.begin_transaction_history(&user, &selection, cursor, PAGE, call.trace.locale);
+    let Beginning { first, newest: last, archived } = call.stored(begin).await?;
 
     let (sender, receiver) = mpsc::channel(1);
+    let request = call.trace.request_id.clone();
     let export = Export { service: Arc::clone(service), user, selection, last, archived, format };
     tokio::spawn(async move {
         if let Err(failure) = export.send(first, &sender).await {
             let cause = failure.cause.unwrap_or_default();
-            log::warning(&format!("an export of user {} broke off: {cause}", export.user));
+            log::warning(&format!(
+                "the export of user {} that request {request} began broke off: {cause}",
+                export.user
+            ));
             // The transfer ends without its last chunk, so that nobody takes a part for the whole.
             let broken: vercel_runtime::Error = "the export broke off".into();
             let _ = sender.send(Err(broken)).await;

@@ -12,7 +12,7 @@ use jeton::{
     ledger::UserId,
 };
 
-use crate::{Opened, Place, user_id};
+use crate::{Opened, Place, tell, user_id};
 
 /// Writes all accounts and their whole histories, as lines of JSON.
 ///
@@ -33,7 +33,7 @@ pub(crate) async fn run(arguments: ExportArguments) -> ExitCode {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("jeton: {error}");
+            tell(&format!("jeton: {error}"));
             ExitCode::from(2)
         }
     }
@@ -53,11 +53,11 @@ async fn export(arguments: ExportArguments) -> Result<u64, String> {
     } else {
         let told = |error: &_| {
             failed = failed.saturating_add(1);
-            eprintln!("jeton: {error}");
+            tell(&format!("jeton: {error}"));
         };
         export.all(told).await.map_err(|error| error.to_string())?;
     }
     let Exported { accounts, entries } = export.exported();
-    eprintln!("exported {place}: accounts {accounts}, entries {entries}");
+    tell(&format!("exported {place}: accounts {accounts}, entries {entries}"));
     Ok(failed)
 }

@@ -5,6 +5,7 @@ mod serve;
 mod verify;
 
 use std::{
+    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -81,6 +82,12 @@ impl Place {
         let store = EmbeddedStore::open(&folder).map_err(|error| error.to_string())?;
         Ok(Opened { store: Arc::new(store), place })
     }
+}
+
+/// Says something that is not the answer itself.
+fn tell(line: &str) {
+    // Where nobody reads any more, there is nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 fn user_id(text: &str) -> Result<UserId, InvalidUserId> {

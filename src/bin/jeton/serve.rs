@@ -9,7 +9,7 @@ use jeton::{
     log,
 };
 
-use crate::{Opened, Place};
+use crate::{Opened, Place, tell};
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
@@ -26,7 +26,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> ExitCode {
     match serve(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("jeton: {error}");
+            tell(&format!("jeton: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -1,11 +1,6 @@
 //! `jeton verify`: proves every account against its history.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use jeton::{
@@ -22,7 +17,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use crate::{Opened, Place, user_id};
+use crate::{Opened, Place, tell, user_id};
 
 /// How often it says how far it has come.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
@@ -54,7 +49,7 @@ pub(crate) async fn run(arguments: VerifyArguments) -> ExitCode {
         Ok(Tally { differences: 0, .. }) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("jeton: {error}");
+            tell(&format!("jeton: {error}"));
             ExitCode::from(2)
         }
     }
@@ -75,7 +70,7 @@ async fn verify(arguments: VerifyArguments) -> Result<Tally, String> {
     let looked = loop {
         tokio::select! {
             Some(finding) = findings.recv() => log::write(&finding.to_string()),
-            _ = ticks.tick() => tell_progress(&line(run.tally(), begun.elapsed())),
+            _ = ticks.tick() => tell(&line(run.tally(), begun.elapsed())),
             looked = &mut looking => break looked,
         }
     };
@@ -103,11 +98,6 @@ async fn look(run: Arc<Verification>, user: Option<UserId>) -> Result<Option<u64
         Some(user) => Ok(run.one(&user).await?.then_some(0)),
         None => run.all().await.map(Some),
     }
-}
-
-fn tell_progress(line: &str) {
-    // Where nobody reads any more, there is nobody to tell.
-    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// How far a run is after `time`.
