@@ -100,7 +100,7 @@ async fn everything_comes_out_of_both_stores() {
     let (code, users, said) = export_redis(&redis);
     assert_eq!(code, 0, "{said}");
     assert_whole(&users, &all);
-    let place = format!("exported Redis at 127.0.0.1:{}: accounts 2, entries ", redis.port());
+    let place = format!("exported Redis at 127.0.0.1:{}, prefix jeton: accounts 2, entries ", redis.port());
     assert!(said.starts_with(&place) && said.lines().count() == 1, "{said}");
 
     let folder = tempfile::tempdir().unwrap();

@@ -69,7 +69,7 @@ impl Place {
             let options = Options { replicas: config.wait_replicas, authorities: config.redis_ca.clone() };
             let store = RedisStore::with(&url, &config.prefix, &options);
             let store = store.map_err(|error| error.to_string())?;
-            let place = store.to_string();
+            let place = format!("{store}, prefix {}", config.prefix);
             return Ok(Opened { store: Arc::new(store), place });
         }
         let folder = data.unwrap_or_else(|| Path::new(".jeton").to_owned());
