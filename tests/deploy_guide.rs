@@ -28,10 +28,10 @@ fn words(value: &Value, found: &mut Vec<String>) {
                 if !["key", "value", "source", "path", "headers"].contains(&name.as_str()) || found.is_empty() {
                     found.push(format!("\"{name}\""));
                 }
-                match value {
-                    Value::Number(number) => found.push(format!("\"{name}\": {number}")),
-                    value => words(value, found),
+                if let Value::Number(number) = value {
+                    found.push(format!("\"{name}\": {number}"));
                 }
+                words(value, found);
             }
         }
         Value::Array(items) => items.iter().for_each(|item| words(item, found)),
