@@ -58,17 +58,23 @@ async fn with_a_bad_setting_every_function_is_ready_and_names_it() {
     let redis = Redis::start();
     let url = redis.url();
     for function in FUNCTIONS {
-        for (name, value, example) in [
-            ("JETON_API_KEYS", "web:hunter2", "JETON_API_KEYS=web:spend:"),
-            ("JETON_API_KEYS", "web:everything:hunter2", "JETON_API_KEYS=web:spend:"),
-            ("JETON_BILLING_SECONDS", "hunter2", "JETON_BILLING_SECONDS=45"),
-            ("JETON_CORS_ORIGINS", "*,hunter2", "JETON_CORS_ORIGINS=https://app.example"),
-            ("JETON_LOCALE", "hunter2", "JETON_LOCALE=fr"),
-            ("JETON_PREFIX", "{hunter2}", "JETON_PREFIX=jeton-preview"),
-            ("JETON_WAIT_REPLICAS", "hunter2", "JETON_WAIT_REPLICAS=1"),
+        for (settings, example) in [
+            (&[("JETON_API_KEYS", "web:hunter2")][..], "JETON_API_KEYS=web:spend:"),
+            (&[("JETON_API_KEYS", "web:everything:hunter2")], "JETON_API_KEYS=web:spend:"),
+            (
+                &[("CRON_SECRET", "hunter2"), ("JETON_API_KEYS", "web:spend:hunter2")],
+                "CRON_SECRET=a-long-random-secret",
+            ),
+            (&[("JETON_BILLING_SECONDS", "hunter2")], "JETON_BILLING_SECONDS=45"),
+            (&[("JETON_CORS_ORIGINS", "*,hunter2")], "JETON_CORS_ORIGINS=https://app.example"),
+            (&[("JETON_LOCALE", "hunter2")], "JETON_LOCALE=fr"),
+            (&[("JETON_PREFIX", "{hunter2}")], "JETON_PREFIX=jeton-preview"),
+            (&[("JETON_REDIS_CA", "hunter2")], "JETON_REDIS_CA=\"-----BEGIN CERTIFICATE-----"),
+            (&[("JETON_WAIT_REPLICAS", "hunter2")], "JETON_WAIT_REPLICAS=1"),
         ] {
+            let name = settings[0].0;
             for stage in [PRODUCTION, DEVELOPMENT] {
-                let mut host = Host::start(function, &[("REDIS_URL", &url), stage, (name, value)]);
+                let mut host = Host::start(function, &[&[("REDIS_URL", &*url), stage], settings].concat());
                 let line = line_of_a_call(&mut host, 500, "internal").await;
                 let message = line["message"].as_str().unwrap();
                 assert!(message.starts_with(name) && message.contains(&format!("for example {example}")), "{line}");
