@@ -10,7 +10,7 @@ use std::{
         Arc, Condvar, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
+    thread::{self, JoinHandle},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -40,6 +40,8 @@ pub(crate) struct Host {
     client: Client,
     inbox: Arc<Inbox>,
     next: AtomicU64,
+    /// Hears until the process has ended.
+    hearing: Option<JoinHandle<()>>,
     _folder: TempDir,
 }
 
@@ -118,12 +120,12 @@ impl Host {
         command.current_dir(folder.path()).env("VERCEL_DEV_PORT", port.to_string()).env("VERCEL_IPC_PATH", &path);
         let process = Process::start(command.envs(settings.iter().copied()));
         let inbox = Arc::new(Inbox::default());
-        let hearing = Arc::clone(&inbox);
-        thread::spawn(move || {
+        let heard = Arc::clone(&inbox);
+        let hearing = thread::spawn(move || {
             let (stream, _) = listener.accept().unwrap();
             // There is one connection, and the socket is not needed by its name any more.
             drop(socket);
-            hear(stream, &hearing);
+            hear(stream, &heard);
         });
         let told = inbox.wait(|heard| match heard.first()? {
             Message::Started { port } => Some(*port),
@@ -131,7 +133,16 @@ impl Host {
         });
         assert_eq!(told, u64::from(port), "{function} listens somewhere else");
         let client = Client::new([(function, format!("http://127.0.0.1:{port}"))].into()).with_key(SECRET);
-        Self { process, function, port, client, inbox, next: AtomicU64::new(1), _folder: folder }
+        Self {
+            process,
+            function,
+            port,
+            client,
+            inbox,
+            next: AtomicU64::new(1),
+            hearing: Some(hearing),
+            _folder: folder,
+        }
     }
 
     /// Where it listens.
@@ -195,6 +206,19 @@ impl Host {
         let invocation = self.invocation();
         let answer = self.send(invocation, self.request(user)).await;
         (answer, self.line_of(invocation))
+    }
+}
+
+impl Drop for Host {
+    /// What the function has said to its end was in order, also what nobody waited for.
+    fn drop(&mut self) {
+        self.process.kill();
+        let ended = self.hearing.take().map(JoinHandle::join);
+        assert!(
+            thread::panicking() || matches!(ended, Some(Ok(()))),
+            "{} says what the host does not take",
+            self.function
+        );
     }
 }
 
