@@ -1,11 +1,6 @@
 //! The connection to Redis: one for each process, opened at the first need, and opened anew when it is gone.
 
-use std::{
-    collections::HashMap,
-    io::{Read, Write},
-    net::TcpStream,
-    time::Instant,
-};
+use std::{collections::HashMap, io::Write, net::TcpStream, time::Instant};
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -17,8 +12,9 @@ use crate::support::{
     host::{Host, Invocation, key_of},
     load::assert_running_balances,
     process::{PATIENCE, TOO_LATE, wait_until},
-    redis::Redis,
+    redis::{Redis, info_over},
     server::{Deployment, FUNCTIONS, Instance, Local},
+    sockets::{announce, answer_to},
 };
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
@@ -38,11 +34,7 @@ impl Opened {
     }
 
     fn now(&mut self) -> u64 {
-        let received = |connection: &mut redis::Connection| {
-            let info: String = redis::cmd("INFO").arg("stats").query(connection).unwrap();
-            let line = info.lines().find_map(|line| line.strip_prefix("total_connections_received:")).unwrap();
-            line.trim().parse::<u64>().unwrap()
-        };
+        let received = |connection| info_over(connection, "stats", "total_connections_received");
         self.own.iter_mut().map(received).sum::<u64>() - self.before
     }
 }
@@ -56,18 +48,14 @@ struct Announced {
 impl Announced {
     fn to(host: &Host) -> Self {
         let invocation = host.invocation();
-        let mut caller = TcpStream::connect(("127.0.0.1", host.port())).unwrap();
-        let more = format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", BODY.len());
-        caller.write_all(invocation.head("POST /api/generations", &more).as_bytes()).unwrap();
+        let caller = announce(host.port(), BODY, |more| invocation.head("POST /api/generations", more));
         Self { caller, invocation }
     }
 
     /// Sends the body, and reads the answer.
     fn finish(mut self) -> String {
         self.caller.write_all(BODY.as_bytes()).unwrap();
-        let mut answer = String::new();
-        self.caller.read_to_string(&mut answer).unwrap();
-        answer
+        answer_to(self.caller)
     }
 }
 

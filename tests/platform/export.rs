@@ -6,11 +6,14 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
+    time::timeout,
 };
 
 use crate::support::{
     host::{Host, Invocation, key_of},
+    process::PATIENCE,
     redis::Redis,
+    sockets::waiting_between,
     world::{START, World},
 };
 use jeton::ledger::{Amount, Command, Source, Timestamp};
@@ -59,14 +62,14 @@ impl Export {
         let request = format!("GET /api/transactions?userId=u&order=asc&from={from}");
         let head = invocation.head(&request, "Accept: text/csv\r\n\r\n");
         reader.write_all(head.as_bytes()).await.unwrap();
-        reader.readable().await.unwrap();
+        timeout(PATIENCE, reader.readable()).await.expect("it begins in time").unwrap();
         Self { entries: ENTRIES - 1_000 * fewer as usize, host, invocation, reader, taken: Vec::new() }
     }
 
     /// Takes a little more. False when nothing comes any more.
     async fn take(&mut self) -> bool {
         let mut part = vec![0; TAKEN];
-        let length = self.reader.read(&mut part).await.unwrap();
+        let length = timeout(PATIENCE, self.reader.read(&mut part)).await.expect("it goes on in time").unwrap();
         self.taken.extend_from_slice(&part[..length]);
         length > 0
     }
@@ -92,12 +95,7 @@ impl Export {
 
     /// How much of it waits in the system, in bytes.
     fn waiting(&self) -> u64 {
-        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-        let ends = [self.host.port(), self.reader.local_addr().unwrap().port()].map(|port| format!(":{port:04X}"));
-        let line = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let mut of_export = line.filter(|words| words[1].ends_with(&ends[0]) && words[2].ends_with(&ends[1]));
-        let queues = of_export.next().unwrap()[4];
-        u64::from_str_radix(queues.split(':').next().unwrap(), 16).unwrap()
+        waiting_between(self.host.port(), self.reader.local_addr().unwrap().port())
     }
 }
 

@@ -6,12 +6,12 @@ use std::{io::Write, net::TcpStream};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::shutdown::wait_until_read;
 use crate::support::{
     host::{Host, Invocation, key_of},
     process::wait_until,
     redis::Redis,
     server::Instance,
+    sockets::{announce, open_to, wait_until_read},
 };
 
 const BODY: &str = r#"{"userId":"u","tokenCost":1}"#;
@@ -36,10 +36,8 @@ impl Leave {
 
 /// Sends a debit of one token under the key `k`, but only so much of its body.
 fn debit(host: &Host, invocation: Invocation, sent: usize) -> TcpStream {
-    let more =
-        format!("Content-Type: application/json\r\nIdempotency-Key: k\r\nContent-Length: {}\r\n\r\n", BODY.len());
-    let mut caller = TcpStream::connect(("127.0.0.1", host.port())).unwrap();
-    caller.write_all(invocation.head("POST /api/generations", &more).as_bytes()).unwrap();
+    let head = |more: &str| invocation.head("POST /api/generations", &format!("Idempotency-Key: k\r\n{more}"));
+    let mut caller = announce(host.port(), BODY, head);
     caller.write_all(&BODY.as_bytes()[..sent]).unwrap();
     caller
 }
@@ -100,15 +98,4 @@ async fn a_request_that_breaks_off_has_its_line_and_its_end_and_changes_nothing(
         assert!(line["message"].as_str().unwrap().starts_with("the body broke off: "), "{leave:?}: {line}");
         assert_eq!(debits(&redis).await, 0, "{leave:?}");
     }
-}
-
-/// How many connections to `port` are open at both ends.
-fn open_to(port: u16) -> usize {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let of_port = format!(":{port:04X}");
-    let open = |line: &&str| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        words[1].ends_with(&of_port) && words[3] == "01"
-    };
-    table.lines().skip(1).filter(open).count()
 }

@@ -1,22 +1,23 @@
 //! SIGTERM: what is under way is finished, and then the process ends cleanly.
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-};
+use std::{io::Write, net::TcpStream};
 
+use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
-    client::{Client, sum},
-    host::{Host, key_of},
-    process::{Process, wait_until},
+    client::sum,
+    host::{Host, Invocation, key_of},
+    process::Process,
     redis::Redis,
-    server::{Deployment, FUNCTIONS, Instance, Local},
+    server::{Deployment, FUNCTIONS, Local},
+    sockets::{announce, answer_to, wait_until_read},
 };
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
+const CALLERS: usize = 100;
+const DEBIT: &str = "POST /api/generations";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_ends_an_idle_function_at_once() {
@@ -43,10 +44,19 @@ async fn sigterm_ends_an_idle_function_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_lets_a_hundred_requests_finish() {
     let redis = Redis::start();
-    let url = redis.url();
-    let mut instance = Instance::start("generations", &[("REDIS_URL", &url), DEVELOPMENT]);
-    let (base, port) = (instance.base(), instance.port());
-    end_with_a_hundred_under_way(&redis, base, port, &mut instance.process).await;
+    let mut host = Host::start("generations", &[("REDIS_URL", &redis.url()), key_of("generations")]);
+    let port = host.port();
+    let first = host.client().request(Method::POST, "generations").json(&json!({"userId": "u0", "tokenCost": 1}));
+    host.send(host.invocation(), first).await.ok();
+    let invocations: Vec<Invocation> = (0..CALLERS).map(|_| host.invocation()).collect();
+    let head = |number: usize, more: &str| invocations[number].head(DEBIT, more);
+    end_with_a_hundred_under_way(&redis, port, head, &mut host.process).await;
+    for (number, invocation) in invocations.into_iter().enumerate() {
+        let line = host.line_of(invocation);
+        let told = ["requestId", "user", "status", "level"].map(|field| &line[field]);
+        assert_eq!(told, [&json!(invocation.id()), &json!(user(number)), &json!(200), &json!("info")]);
+    }
+    assert_eq!(host.process.lines(), [""; 0], "nothing is said elsewhere");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,59 +64,49 @@ async fn sigterm_lets_a_hundred_requests_to_the_local_server_finish() {
     let redis = Redis::start();
     let folder = tempfile::tempdir().unwrap();
     let mut local = Local::start(folder.path(), &["--redis", &redis.url()], &[]);
-    let base = local.base().to_owned();
-    let port = base.rsplit(':').next().unwrap().parse().unwrap();
-    end_with_a_hundred_under_way(&redis, base, port, &mut local.process).await;
+    let port = local.base().rsplit(':').next().unwrap().parse().unwrap();
+    local.client().post("generations", json!({"userId": "u0", "tokenCost": 1})).await.ok();
+    let head = |_, more: &str| format!("{DEBIT} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}");
+    end_with_a_hundred_under_way(&redis, port, head, &mut local.process).await;
 }
 
-/// Has `process`, which generates at `base`, end while it works on a hundred requests.
-async fn end_with_a_hundred_under_way(redis: &Redis, base: String, port: u16, process: &mut Process) {
-    let client = Client::new([("generations", base)].into());
-    client.post("generations", json!({"userId": "u0", "tokenCost": 1})).await.ok();
-    drop(client);
+/// Whose tokens the caller of this number debits.
+fn user(number: usize) -> String {
+    format!("u{}", number % 4)
+}
+
+/// Has `process`, which has made one debit and listens at `port`, end while it works on a hundred more. `head` makes the
+/// beginning of each request, by its number and with further headers.
+async fn end_with_a_hundred_under_way(
+    redis: &Redis,
+    port: u16,
+    head: impl Fn(usize, &str) -> String,
+    process: &mut Process,
+) {
     // Redis holds its answers back until the signal has come.
     redis.process().signal(Signal::STOP);
-    let mut callers: Vec<TcpStream> = (0..100)
-        .map(|number| {
-            let body = json!({"userId": format!("u{}", number % 4), "tokenCost": 1}).to_string();
-            let head =
-                "POST /api/generations HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json";
-            let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-            write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-            stream
-        })
-        .collect();
+    let call = |number| {
+        let body = json!({"userId": user(number), "tokenCost": 1}).to_string();
+        let mut caller = announce(port, &body, |more| head(number, more));
+        caller.write_all(body.as_bytes()).unwrap();
+        caller
+    };
+    let callers: Vec<TcpStream> = (0..CALLERS).map(call).collect();
     wait_until_read(port, callers.len());
     process.signal(Signal::TERM);
     redis.process().signal(Signal::CONT);
-    for caller in &mut callers {
-        let mut answer = String::new();
-        caller.read_to_string(&mut answer).unwrap();
+    for caller in callers {
+        let answer = answer_to(caller);
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with('}'), "{answer:?}");
     }
     assert!(process.wait(), "a clean end");
 
     let deployment = Deployment::start(redis, &[DEVELOPMENT]);
     let mut debits = 0;
-    for user in 0..4 {
-        let history = deployment.client().history(&format!("u{user}")).await;
+    for user in (0..4).map(user) {
+        let history = deployment.client().history(&user).await;
         debits += history.iter().filter(|entry| entry["type"] == "DEBIT").count();
         assert_eq!(sum(&history), 5000 - (history.len() as i128 - 1));
     }
-    assert_eq!(debits, 101, "all that was answered was done, once");
-}
-
-/// Waits until so many connections to `port` are taken and all that was sent over them is read.
-pub(super) fn wait_until_read(port: u16, count: usize) {
-    let read = || {
-        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-        let of_port = format!(":{port:04X}");
-        let established = |line: &&str| {
-            // Number, local address, remote address, state, queues (bytes to send : bytes to read).
-            let words: Vec<&str> = line.split_whitespace().collect();
-            words[1].ends_with(&of_port) && words[3] == "01" && words[4].ends_with(":00000000")
-        };
-        table.lines().skip(1).filter(established).count()
-    };
-    wait_until("all requests are read", || read() >= count);
+    assert_eq!(debits, CALLERS + 1, "all that was answered was done, once");
 }

@@ -11,6 +11,7 @@ pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod server;
 pub(crate) mod service;
+pub(crate) mod sockets;
 pub(crate) mod tls;
 pub(crate) mod vercel;
 pub(crate) mod verify;

@@ -186,8 +186,13 @@ impl Redis {
 
     /// A figure of `INFO`.
     pub(crate) fn info(&self, section: &str, name: &str) -> u64 {
-        let info: String = self.command(&["INFO", section]);
-        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
-        line.trim().parse().unwrap()
+        info_over(&mut self.connect(), section, name)
     }
+}
+
+/// A figure of `INFO`, without another connection.
+pub(crate) fn info_over(connection: &mut Connection, section: &str, name: &str) -> u64 {
+    let info: String = redis::cmd("INFO").arg(section).query(connection).unwrap();
+    let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+    line.trim().parse().unwrap()
 }
