@@ -6,12 +6,23 @@ use futures_util::future::join_all;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{client::Answer, host::Host};
+use crate::support::{
+    client::Answer,
+    host::Host,
+    vercel::{apart, root},
+};
 
 fn start() -> Host {
-    // Cargo puts examples beside the functions, and names their place to nobody.
-    let program = Path::new(env!("CARGO_BIN_EXE_stats")).with_file_name("examples").join("panicking");
-    assert!(program.exists(), "{} is not there: `cargo build --examples` makes it", program.display());
+    // Cargo puts examples beside the functions, and names their place to nobody. Not every `cargo test` has built them, and
+    // then an old one may be there.
+    let functions = Path::new(env!("CARGO_BIN_EXE_stats")).parent().unwrap();
+    let profile = functions.file_name().unwrap().to_str().unwrap();
+    let mut cargo = apart("cargo", root());
+    cargo.args(["build", "--quiet", "--locked", "--example", "panicking"]);
+    cargo.args(["--profile", if profile == "debug" { "dev" } else { profile }]);
+    let built = cargo.arg("--target-dir").arg(functions.parent().unwrap()).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let program = functions.join("examples/panicking");
     Host::start_program(&program, tempfile::tempdir().unwrap(), "stats", &[])
 }
 

@@ -4,6 +4,8 @@
 
 use std::{
     collections::BTreeSet,
+    env,
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -109,18 +111,24 @@ fn copy(name: &str, profile: &[&str]) -> PathBuf {
     project
 }
 
-/// A command in `project`, with a target folder and a home of its own.
-fn command(program: impl AsRef<std::ffi::OsStr>, project: &Path) -> Command {
+/// A command in `folder` that knows nothing of the test run that it is started from.
+#[expect(clippy::disallowed_methods, reason = "what is looked for are names that are no settings of ours")]
+pub(crate) fn apart(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(project);
+    command.current_dir(folder);
     // What this run was told by cargo would have crates built anew that look at it; and a login is nothing for tests.
     let foreign = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "VERCEL_", "NOW_"];
-    #[expect(clippy::disallowed_methods, reason = "what is looked for are names that are no settings of ours")]
-    for (name, _) in std::env::vars_os() {
+    for (name, _) in env::vars_os() {
         if foreign.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             command.env_remove(name);
         }
     }
+    command
+}
+
+/// A command in `project`, with a target folder of its own.
+fn command(program: impl AsRef<OsStr>, project: &Path) -> Command {
+    let mut command = apart(program, project);
     command.env("CARGO_TARGET_DIR", target().join("target")).env("NO_COLOR", "1");
     command
 }
