@@ -58,20 +58,26 @@ pub(crate) fn names_in(folder: &Path) -> BTreeSet<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// The files below `folder`, by their paths from there; not what is in a `.vercel` of it.
-pub(crate) fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
+/// The files below `folder`, by their paths from there; not what `is_left_out` by its name.
+pub(crate) fn files_below(folder: &Path, is_left_out: impl Fn(&str) -> bool) -> BTreeSet<PathBuf> {
     let mut files = BTreeSet::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
-        for path in fs::read_dir(next).unwrap().map(|entry| entry.unwrap().path()) {
-            if !path.is_dir() {
-                files.insert(path.strip_prefix(folder).unwrap().to_owned());
-            } else if !path.ends_with(".vercel") {
+        for name in names_in(&next).into_iter().filter(|name| !is_left_out(name)) {
+            let path = next.join(name);
+            if path.is_dir() {
                 folders.push(path);
+            } else {
+                files.insert(path.strip_prefix(folder).unwrap().to_owned());
             }
         }
     }
     files
+}
+
+/// Whether it is in the work tree and does not belong to the project: what is made there, and a developer's settings.
+fn is_foreign(name: &str) -> bool {
+    matches!(name, ".git" | ".jeton" | ".vercel" | "node_modules" | "target") || name.starts_with(".env")
 }
 
 /// A copy of the project as it stands in the work tree, with its functions built.
@@ -81,16 +87,8 @@ fn copy(name: &str, profile: &[&str]) -> PathBuf {
     assert!(installed, "the Vercel CLI is not installed as tests/vercel has it locked: run ./test, which installs it");
     let project = target().join(name);
     fs::create_dir_all(&project).unwrap();
-    let listed = Command::new("git")
-        .args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-        .current_dir(root())
-        .output()
-        .expect("git");
-    assert!(listed.status.success(), "{listed:?}");
-    let listed = String::from_utf8(listed.stdout).unwrap();
-    let files: BTreeSet<PathBuf> =
-        listed.split_terminator('\0').map(PathBuf::from).filter(|file| root().join(file).is_file()).collect();
-    for gone in files_below(&project).difference(&files) {
+    let files = files_below(root(), is_foreign);
+    for gone in files_below(&project, |name| name == ".vercel").difference(&files) {
         fs::remove_file(project.join(gone)).unwrap();
     }
     for file in files {

@@ -82,8 +82,8 @@ fn the_routes_set_the_headers_and_the_cron_is_daily() {
 #[test]
 fn the_static_files_are_those_of_the_page() {
     let public = root().join("public");
-    let files = files_below(&OUTPUT.join("static"));
-    assert_eq!(files, files_below(&public));
+    let files = files_below(&OUTPUT.join("static"), |_| false);
+    assert_eq!(files, files_below(&public, |_| false));
     for file in files {
         assert_eq!(
             fs::read(OUTPUT.join("static").join(&file)).unwrap(),
