@@ -232,7 +232,10 @@ impl DevServer {
 
 impl Drop for Dev {
     fn drop(&mut self) {
-        self.set(&[]);
+        for file in &self.files {
+            // It may be gone, and the test may have failed.
+            let _ = fs::remove_file(file);
+        }
     }
 }
 

@@ -42,11 +42,13 @@ async fn nothing_is_left_of_it() {
     let _dev = Dev::with(&[(".env.local", &format!("REDIS_URL={}\n", redis.url()))]).await;
     let server = Dev::another_server();
     let client = server.client();
-    client.stats("u").await;
-    redis.process().signal(Signal::STOP);
     let id = server.process.id();
+    let runs = || programs_in_group(id).iter().any(|name| name == "stats");
+    client.stats("u").await;
+    wait_until("the function of the first call has ended", || !runs());
+    redis.process().signal(Signal::STOP);
     let call = tokio::spawn(client.request(Method::GET, "stats?userId=u").send());
-    wait_until("the function works on it", || programs_in_group(id).iter().any(|name| name == "stats"));
+    wait_until("the function works on the second one", runs);
     drop(server);
     wait_until("all of it has ended", || programs_in_group(id).is_empty());
     assert!(call.await.unwrap().is_err());
