@@ -125,8 +125,12 @@ pub(crate) fn apart(program: impl AsRef<OsStr>, folder: &Path) -> Command {
 }
 
 /// A command in `project`, with a target folder of its own.
+#[expect(clippy::disallowed_methods, reason = "neither is a setting of ours")]
 fn command(program: impl AsRef<OsStr>, project: &Path) -> Command {
     let mut command = apart(program, project);
+    // The CLI sets it, if to nothing, and then cargo passes over the flags in its settings files: were it not the same for
+    // what is built beforehand, all would be built anew while a test waits.
+    command.env("RUSTFLAGS", env::var_os("RUSTFLAGS").unwrap_or_default());
     command.env("CARGO_TARGET_DIR", target().join("target")).env("NO_COLOR", "1");
     command
 }
