@@ -131,6 +131,10 @@ fn command(program: impl AsRef<OsStr>, project: &Path) -> Command {
     // The CLI sets it, if to nothing, and then cargo passes over the flags in its settings files: were it not the same for
     // what is built beforehand, all would be built anew while a test waits.
     command.env("RUSTFLAGS", env::var_os("RUSTFLAGS").unwrap_or_default());
+    // Where ./test puts a Node if the machine's is too old.
+    let node = root().join("target/tools/node/node_modules/.bin");
+    let path = env::var_os("PATH").unwrap_or_default();
+    command.env("PATH", env::join_paths([node].into_iter().chain(env::split_paths(&path))).unwrap());
     command.env("CARGO_TARGET_DIR", target().join("target")).env("NO_COLOR", "1");
     command
 }
