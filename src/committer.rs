@@ -70,6 +70,7 @@ pub type Decision = Result<Outcome, Refused>;
 
 /// The answer to a request.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every reply is of the large kind")]
 pub enum Reply {
     /// It was decided now.
     Decided {

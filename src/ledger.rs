@@ -2,25 +2,27 @@
 //!
 //! No input or output, no clock, no randomness. Every rule of the business lives here and nowhere else; the numbers it
 //! uses come from the [catalogue](crate::plans). Read it in this order: [`Command`] is what can be asked, [`decide`]
-//! what comes of it, [`Account`] the state, [`BillingCycle`] the calendar. [`Recount`] makes the state once more, from a
-//! history.
+//! what comes of it, [`Account`] the state, [`Grant`] the tokens in it, [`BillingCycle`] the calendar. [`Recount`] makes the
+//! state once more, from a history.
 
 mod account;
 mod amount;
 mod billing;
 mod decide;
+mod grant;
 mod recount;
 mod stats;
 mod timestamp;
 mod transaction;
 mod user_id;
 
-pub use account::{Account, DamagedAccount, Grant};
+pub use account::{Account, DamagedAccount};
 pub use amount::{AMOUNT_MAX, Amount, AmountOutOfRange};
 pub use billing::{BillingCycle, BillingDay};
 pub use decide::{Billed, Command, Decided, Outcome, Refusal, Refused, Terms, decide};
-pub use recount::Recount;
-pub use stats::Stats;
+pub use grant::{Grant, GrantKind, InvalidGrantId, Paid, Priorities, Priority, PriorityOutOfRange};
+pub use recount::{Misspent, Recount};
+pub use stats::{GrantStats, Stats};
 pub use timestamp::{Timestamp, TimestampOutOfRange};
 pub use transaction::{ContentType, Entry, InvalidTransactionId, Source, Transaction, TransactionId, TransactionType};
 pub use user_id::{InvalidUserId, UserId};

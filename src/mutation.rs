@@ -37,11 +37,19 @@ pub enum Mutation {
     SpendWithoutSettling,
     /// An entry's id is the clock's, also when the clock is behind the last entry.
     IdsFollowClock,
+    /// What has expired can be spent until a billing sweeps it away.
+    ExpireAtBilling,
+    /// Tokens can still be spent in the millisecond in which they expire.
+    ExpireLate,
+    /// A debit takes from the oldest grant first, whatever its priority and its expiry.
+    PayByAge,
+    /// What a plan does not carry over is taken from all grants.
+    CarryOverTakesPurchases,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::SkipRevisionCheck,
         Self::AcknowledgeBeforeWriting,
         Self::RememberAfterAnswering,
@@ -56,6 +64,10 @@ impl Mutation {
         Self::BillOnePeriod,
         Self::SpendWithoutSettling,
         Self::IdsFollowClock,
+        Self::ExpireAtBilling,
+        Self::ExpireLate,
+        Self::PayByAge,
+        Self::CarryOverTakesPurchases,
     ];
 }
 

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use once_cell::sync::Lazy;
 
 use crate::{
-    ledger::{Amount, BillingDay, ContentType, Source, UserId},
+    ledger::{Amount, BillingDay, ContentType, Priorities, Source, Timestamp, UserId},
     locale::{Locale, Texts},
 };
 
@@ -22,6 +22,7 @@ pub struct Catalogue {
     default_plan: Arc<str>,
     plans: BTreeMap<Arc<str>, Plan>,
     content_types: BTreeMap<ContentType, Sold>,
+    priorities: Priorities,
     labels: Labels,
     test_user: UserId,
     demo: Vec<DemoStep>,
@@ -32,9 +33,25 @@ pub struct Catalogue {
 pub struct Plan {
     opening_balance: u64,
     monthly_allowance: u64,
+    carry_over: CarryOver,
+    allowance_days: Option<AllowanceDays>,
     billing_day: BillingDay,
     time_zone: Tz,
 }
+
+/// What is kept of the allowances before when the next one comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CarryOver {
+    /// All of it.
+    #[default]
+    All,
+    /// At most so many tokens.
+    AtMost(u64),
+}
+
+/// After how many days of 24 hours an allowance expires: 1–366.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct AllowanceDays(u16);
 
 impl Plan {
     /// Tokens at the opening.
@@ -47,6 +64,20 @@ impl Plan {
     #[must_use]
     pub const fn monthly_allowance(&self) -> u64 {
         self.monthly_allowance
+    }
+
+    /// What is kept of it when the next one comes.
+    #[must_use]
+    pub const fn carry_over(&self) -> CarryOver {
+        self.carry_over
+    }
+
+    /// When an allowance that comes at `billed` expires, if it does.
+    #[must_use]
+    pub fn allowance_expires_at(&self, billed: Timestamp) -> Option<Timestamp> {
+        const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+        let AllowanceDays(days) = self.allowance_days?;
+        billed.later_by(DAY_MS.saturating_mul(days.into()))
     }
 
     /// The day of the month.
@@ -71,6 +102,7 @@ struct Sold {
 #[derive(Debug)]
 struct Labels {
     by_source: BTreeMap<Source, Texts<Arc<str>>>,
+    expiration: Texts<Arc<str>>,
     billing_date: Texts<String>,
 }
 
@@ -185,6 +217,18 @@ impl Catalogue {
     #[must_use]
     pub fn source_label(&self, source: Source, locale: Locale) -> Arc<str> {
         self.labels.by_source.get(&source).map_or_else(|| Arc::from(""), |texts| Arc::clone(texts.get(locale)))
+    }
+
+    /// What the debit of expired tokens says.
+    #[must_use]
+    pub fn expiration_label(&self, locale: Locale) -> Arc<str> {
+        Arc::clone(self.labels.expiration.get(locale))
+    }
+
+    /// When tokens of each source are spent.
+    #[must_use]
+    pub const fn priorities(&self) -> Priorities {
+        self.priorities
     }
 
     /// What the billing of `date` says.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     committer::{Committer, Idempotency, Reply, Request, Surroundings},
     history::{self, Page, Selection},
-    ledger::{Account, Amount, Command, ContentType, Decided, Source, Stats, Terms, TransactionId, UserId, decide},
+    ledger::{Account, Amount, Command, ContentType, Decided, GrantKind, Stats, Terms, TransactionId, UserId, decide},
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
@@ -50,8 +50,8 @@ pub struct Generation {
 pub struct TokenCredit {
     /// How many.
     pub amount: Amount,
-    /// Where they come from.
-    pub source: Source,
+    /// Where they come from, when they are spent, and until when.
+    pub grant: GrantKind,
     /// What the entry says, instead of the catalogue's label.
     pub description: Option<String>,
     /// The caller's own data.
@@ -152,8 +152,8 @@ impl StatsService {
     /// # Errors
     /// [`StoreError`]; a refusal is in the [`Reply`].
     pub async fn add_tokens(&self, user: &UserId, credit: TokenCredit, caller: Caller) -> Result<Reply, StoreError> {
-        let TokenCredit { amount, source, description, metadata } = credit;
-        self.execute(user, Command::Credit { amount, source, description, metadata }, caller).await
+        let TokenCredit { amount, grant, description, metadata } = credit;
+        self.execute(user, Command::Credit { amount, grant, description, metadata }, caller).await
     }
 
     /// Goes back to the opening state; the history is archived.

@@ -140,8 +140,8 @@ pub struct Commit {
     pub entries: Vec<(TransactionId, String)>,
     /// That the history is archived, and when.
     pub archive: Option<Archive>,
-    /// The answers to remember.
-    pub once: Vec<(IdempotencyKey, OnceRecord)>,
+    /// The keys of the commit's requests, and the answers to remember. A key without one is only looked up.
+    pub once: Vec<(IdempotencyKey, Option<OnceRecord>)>,
     /// The next billing time, when the change moved it.
     pub due: Option<Timestamp>,
     /// The instant of the decision.

@@ -2,9 +2,9 @@
 //! that names the line.
 
 use jeton::{
-    ledger::{Amount, ContentType, Source, UserId},
+    ledger::{Amount, ContentType, Source, Timestamp, UserId},
     locale::Locale,
-    plans::{Catalogue, DemoStep},
+    plans::{CarryOver, Catalogue, DemoStep},
 };
 
 /// The real catalogue, as it is written.
@@ -49,6 +49,19 @@ fn the_built_in_catalogue_holds_the_numbers_of_the_contract() {
         assert_eq!(&*catalogue.source_label(source, Locale::French), french);
         assert_eq!(&*catalogue.source_label(source, Locale::English), english);
     }
+    for (source, priority) in [
+        (Source::Initial, 10),
+        (Source::Monthly, 10),
+        (Source::Promotion, 20),
+        (Source::Adjustment, 30),
+        (Source::Purchase, 40),
+    ] {
+        assert_eq!(u8::from(catalogue.priorities().of(source.into())), priority, "{source}");
+    }
+    assert_eq!((plan.carry_over(), plan.allowance_expires_at(Timestamp::EPOCH)), (CarryOver::All, None));
+    for locale in [Locale::French, Locale::English] {
+        assert_eq!(&*catalogue.expiration_label(locale), "Expiration");
+    }
     let date = chrono::NaiveDate::from_ymd_opt(2026, 12, 5).unwrap();
     assert_eq!(&*catalogue.monthly_label(date, Locale::French), "Facturation mensuelle du 05/12/2026");
     assert_eq!(&*catalogue.monthly_label(date, Locale::English), "Monthly billing of 2026-12-05");
@@ -88,7 +101,7 @@ fn what_is_not_in_the_catalogue_is_named() {
 }
 
 /// What is wrong, the beginning of the line, what stands there instead, and a word of the message.
-const WRONG: [(&str, &str, &str, &str); 39] = [
+const WRONG: [(&str, &str, &str, &str); 50] = [
     ("a text for a number", "opening_balance", r#"opening_balance = "5000""#, "invalid type"),
     ("a fraction", "monthly_allowance", "monthly_allowance = 0.5", "invalid type"),
     ("a number for a text", "time_zone", "time_zone = 2", "invalid type"),
@@ -96,8 +109,8 @@ const WRONG: [(&str, &str, &str, &str); 39] = [
     ("a key twice", "monthly_allowance", "opening_balance = 1", "duplicate key"),
     ("an unknown key", "billing_day", "billing_dya = 5", "unknown field `billing_dya`"),
     ("an unknown table", "[labels]", "[label]", "unknown field `label`"),
-    ("a third language", "promotion", r#"promotion = { fr = "a", en = "b", de = "c" }"#, "unknown field `de`"),
-    ("a missing language", "purchase", r#"purchase = { fr = "Achat de tokens" }"#, "missing field `en`"),
+    ("a third language", "promotion = {", r#"promotion = { fr = "a", en = "b", de = "c" }"#, "unknown field `de`"),
+    ("a missing language", "purchase = {", r#"purchase = { fr = "Achat de tokens" }"#, "missing field `en`"),
     ("a negative balance", "opening_balance", "opening_balance = -1", "invalid value"),
     ("a balance beyond 2^53 - 1", "opening_balance", "opening_balance = 9007199254740992", "at most 9007199254740991"),
     ("an allowance beyond", "monthly_allowance", "monthly_allowance = 9007199254740992", "at most 9007199254740991"),
@@ -107,17 +120,33 @@ const WRONG: [(&str, &str, &str, &str); 39] = [
     ("billing day 0", "billing_day", "billing_day = 0", "from 1 to 31"),
     ("billing day 32", "billing_day", "billing_day = 32", "from 1 to 31"),
     ("billing day 256", "billing_day", "billing_day = 256", "invalid value"),
+    ("a carry-over in other words", "billing_day", r#"carry_over = "some""#, r#""all", "none" or a number of tokens"#),
+    ("a negative carry-over", "billing_day", "carry_over = -1", r#""all", "none" or a number of tokens"#),
+    ("a carry-over of 2^53", "billing_day", "carry_over = 9007199254740992", r#""all", "none" or a number of tokens"#),
+    ("an allowance of no day", "billing_day", "allowance_days = 0", "from 1 to 366 days"),
+    ("an allowance of more than a year", "billing_day", "allowance_days = 367", "from 1 to 366 days"),
+    ("an allowance for ever", "billing_day", "allowance_days = 65536", "invalid value"),
+    ("a negative priority", "purchase = 40", "purchase = -1", "invalid value"),
+    ("a priority of 101", "purchase = 40", "purchase = 101", "from 0 to 100"),
+    ("half a priority", "purchase = 40", "purchase = 1.5", "invalid type"),
+    ("a priority of nothing", "purchase = 40", "gift = 40", "unknown field `gift`"),
+    (
+        "an expiration without a word",
+        "expiration",
+        r#"expiration = { fr = " ", en = "Expiration" }"#,
+        "must say something",
+    ),
     ("an unknown time zone", "time_zone", r#"time_zone = "Europe/Pariss""#, "not a time zone of the IANA database"),
     ("an unknown default plan", "default_plan", r#"default_plan = "gold""#, "default_plan is not among the plans"),
     ("a lowercase content type", "[content_types.ARTICLE]", "[content_types.article]", "A-Z 0-9 _"),
     ("a content type without a name", "[content_types.ARTICLE]", r#"[content_types.""]"#, "A-Z 0-9 _"),
     ("a content type with a space", "[content_types.PRO", r#"[content_types."PRODUCT X"]"#, "A-Z 0-9 _"),
-    ("an empty label", "initial", r#"initial = { fr = "", en = "Account opening" }"#, "must say something"),
+    ("an empty label", "initial = {", r#"initial = { fr = "", en = "Account opening" }"#, "must say something"),
     ("a blank label", "label = { fr = \"Génération a", r#"label = { fr = "x", en = "  " }"#, "must say something"),
     ("a date without its year", "billing_date", r#"billing_date = { fr = "%d/%m", en = "%F" }"#, "%Y, %m and %d"),
     (
         "a billing without its date",
-        "monthly =",
+        "monthly = {",
         r#"monthly = { fr = "Mensuel", en = "Monthly {date}" }"#,
         "has a {date}",
     ),
@@ -170,7 +199,8 @@ fn a_wrong_line_may_show_in_another_one() {
     for (what, start, new, shows_at, said) in [
         ("a missing number", "monthly_allowance", "", "[plans.standard]", "missing field `monthly_allowance`"),
         ("a missing cost", "cost = 3", "", "[content_types.ARTICLE]", "missing field `cost`"),
-        ("a missing label", "adjustment", "", "[labels]", "missing field `adjustment`"),
+        ("a missing label", "adjustment = {", "", "[labels]", "missing field `adjustment`"),
+        ("a missing priority", "monthly = 10", "", "[priorities]", "missing field `monthly`"),
         ("a missing test user", "id = ", "", "[test_user]", "missing field `id`"),
         (
             "a demo overdrawn",
@@ -191,6 +221,12 @@ fn the_edges_of_what_a_catalogue_can_say() {
         ("opening_balance", "opening_balance = 9007199254740991"),
         ("opening_balance", "opening_balance = 0"),
         ("monthly_allowance", "monthly_allowance = 0"),
+        ("purchase = 40", "purchase = 0"),
+        ("purchase = 40", "purchase = 100"),
+        ("monthly_allowance", "monthly_allowance = 300\ncarry_over = 0\nallowance_days = 1"),
+        ("monthly_allowance", "monthly_allowance = 300\ncarry_over = 9007199254740991\nallowance_days = 366"),
+        ("monthly_allowance", "monthly_allowance = 300\ncarry_over = \"all\""),
+        ("monthly_allowance", "monthly_allowance = 300\ncarry_over = \"none\""),
         ("billing_day", "billing_day = 31"),
         ("billing_day", "billing_day = 1"),
         ("cost = 3", "cost = 1"),

@@ -231,7 +231,7 @@ async fn a_long_history_costs_no_more_than_a_short_one() {
 
     // What debits take comes back to the same grant, so that the account stays as it was.
     let TokenCredit { amount, .. } = tokens(3);
-    let back = || Command::Credit { amount, source: Source::Initial, description: None, metadata: None };
+    let back = || Command::Credit { amount, grant: Source::Initial.into(), description: None, metadata: None };
 
     let mut costs = Vec::new();
     for length in [100, 100_000] {

@@ -150,7 +150,8 @@ async fn exports_hold_the_whole_selection() {
                 "source",
                 "reservationId",
                 "refundOf",
-                "metadata"
+                "metadata",
+                "grants"
             ]
         );
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();

@@ -1,16 +1,18 @@
-//! The rules of the ledger: any life of an account goes as the reference [model] says, and tables of the limits and of
-//! damaged documents.
+//! The rules of the ledger: any life of an account goes as the reference [model] says, and so does every short one around
+//! an expiry and a billing; tables of the limits, of grants and of damaged documents.
 
 mod documents;
+mod grants;
 mod limits;
 mod model;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
+use chrono::SecondsFormat;
 use jeton::{
     ledger::{
-        AMOUNT_MAX, Account, Amount, Command, ContentType, Decided, Outcome, Refusal, Refused, Source, Stats, Terms,
-        Timestamp, Transaction, TransactionType, UserId, decide,
+        AMOUNT_MAX, Account, Amount, Command, ContentType, Decided, Entry, GrantKind, Outcome, Paid, Priority, Refusal,
+        Refused, Source, Stats, Terms, Timestamp, Transaction, TransactionId, TransactionType, UserId, decide,
     },
     locale::Locale,
     plans::Catalogue,
@@ -19,11 +21,12 @@ use jeton::{
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
 
-use self::model::{Answer, Ask, Line, Model, Rules, SOURCES};
+use self::model::{Answer, Ask, Bucket, Kind, Line, Model, Of, Rules, SOURCES};
 use crate::catalogue::{PLANS_TOML, with_line};
 
 const SOURCE: [Source; 5] = [Source::Initial, Source::Monthly, Source::Promotion, Source::Adjustment, Source::Purchase];
 const SOLD: [&str; 2] = ["ARTICLE", "PRODUCT_DESCRIPTION"];
+const DAY: u64 = 86_400_000;
 const LOCALES: [Locale; 2] = [Locale::French, Locale::English];
 
 pub(crate) fn at(millis: u64) -> Timestamp {
@@ -48,12 +51,28 @@ enum When {
     Before(u64),
     /// So many milliseconds after the next billing, or before it.
     Billing(i64),
+    /// So many milliseconds after the next expiry, or before it.
+    Expiry(i64),
+    At(u64),
+}
+
+/// When tokens expire, seen from their credit.
+#[derive(Clone, Copy, Debug)]
+enum Until {
+    After(i64),
+    /// So many milliseconds after the next billing, or before it.
+    Billing(i64),
+    /// At one of the few instants that many credits share.
+    Day(u64),
+    At(u64),
 }
 
 #[derive(Clone, Debug)]
 struct Step {
     when: When,
     ask: Ask,
+    /// When the tokens of a credit expire.
+    until: Option<Until>,
     language: usize,
     /// How far on the way to this step, in 256ths, somebody looks at the account.
     look: u64,
@@ -64,16 +83,19 @@ fn rules() -> impl Strategy<Value = Rules> {
     let opening = prop_oneof![4 => Just(5000), 1 => Just(0), 1 => near_max.clone(), 1 => 1..10_u64];
     let allowance = prop_oneof![4 => Just(300), 1 => Just(0), 1 => near_max, 1 => 1..10_u64];
     let day = prop_oneof![Just(5), 1..=31_u64];
-    (opening, allowance, day, any::<bool>()).prop_map(|(opening, allowance, day, demo)| Rules {
+    let kept = prop_oneof![2 => Just(None), 1 => Just(Some(0)), 1 => (1..1_000_u64).prop_map(Some)];
+    let days = prop_oneof![2 => Just(None), 1 => Just(Some(31)), 2 => (1..=366_u64).prop_map(Some)];
+    (opening, allowance, day, any::<bool>(), kept, days).prop_map(|(opening, allowance, day, demo, kept, days)| Rules {
         opening,
         allowance,
         day,
         demo,
+        kept,
+        days,
     })
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    const DAY: u64 = 86_400_000;
     let when = prop_oneof![
         2 => (0..=1_u64).prop_map(When::After),
         3 => (2..DAY).prop_map(When::After),
@@ -81,7 +103,16 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (40 * DAY..250 * DAY).prop_map(When::After),
         2 => (1..10_000_u64).prop_map(When::Before),
         2 => (-1..=1_i64).prop_map(When::Billing),
+        3 => (-1..=1_i64).prop_map(When::Expiry),
     ];
+    let until = prop_oneof![
+        4 => Just(None),
+        1 => (-1..=1_i64).prop_map(|millis| Some(Until::After(millis))),
+        2 => (2..60 * DAY.cast_signed()).prop_map(|millis| Some(Until::After(millis))),
+        1 => (-1..=1_i64).prop_map(|millis| Some(Until::Billing(millis))),
+        2 => (1..4_u64).prop_map(|days| Some(Until::Day(days))),
+    ];
+    let priority = || prop_oneof![3 => Just(None), 1 => Just(Some(10)), 1 => (0..=100_u8).prop_map(Some)];
     let amount =
         || prop_oneof![6 => 1..=10_u64, 6 => 1..=6000_u64, 1 => AMOUNT_MAX - 6000..=AMOUNT_MAX, 1 => Just(AMOUNT_MAX)];
     let description = || prop_oneof![3 => Just(None), 1 => Just(Some("Recharge mensuelle".to_owned()))];
@@ -90,11 +121,13 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..2_usize, proptest::option::of(amount()), description())
             .prop_map(|(sold, cost, description)| Ask::Debit { sold, cost, description }),
         // The first two sources are the ledger's own.
-        4 => (amount(), 2..5_usize, description())
-            .prop_map(|(amount, source, description)| Ask::Credit { amount, source, description }),
+        6 => (amount(), 2..5_usize, priority(), description()).prop_map(|(amount, source, priority, description)| {
+            Ask::Credit { amount, kind: Kind { source, priority, expires: None }, description }
+        }),
         1 => Just(Ask::Reset),
     ];
-    (when, ask, 0..2_usize, 0..=256_u64).prop_map(|(when, ask, language, look)| Step { when, ask, language, look })
+    let step = (when, ask, until, 0..2_usize, 0..=256_u64);
+    step.prop_map(|(when, ask, until, language, look)| Step { when, ask, until, language, look })
 }
 
 #[test]
@@ -112,9 +145,10 @@ fn any_life_of_an_account_goes_as_the_model_says() {
 }
 
 /// An account and its model, step by step.
+#[derive(Clone)]
 struct Life {
     rules: Rules,
-    catalogue: Catalogue,
+    catalogue: Arc<Catalogue>,
     user: UserId,
     now: u64,
     account: Option<Account>,
@@ -125,11 +159,13 @@ struct Life {
 
 impl Life {
     fn new(rules: Rules, now: u64) -> Self {
-        let catalogue = catalogue_with(&[
+        let kept = rules.kept.map_or(String::new(), |kept| format!("\ncarry_over = {kept}"));
+        let days = rules.days.map_or(String::new(), |days| format!("\nallowance_days = {days}"));
+        let catalogue = Arc::new(catalogue_with(&[
             ("opening_balance", rules.opening.to_string()),
-            ("monthly_allowance", rules.allowance.to_string()),
+            ("monthly_allowance", format!("{}{kept}{days}", rules.allowance)),
             ("billing_day", rules.day.to_string()),
-        ]);
+        ]));
         let user = UserId::new(if rules.demo { "test-user-id" } else { "somebody" }).unwrap();
         Self { rules, catalogue, user, now, account: None, model: None, history: Vec::new() }
     }
@@ -141,14 +177,29 @@ impl Life {
     }
 
     fn live(&mut self, step: &Step) {
-        let Step { when, ask, language, look } = step;
+        let Step { when, ask, until, language, look } = step;
+        let billing = self.model.as_ref().map_or(self.now, Model::next_billing);
         let now = match when {
             When::After(millis) => self.now + millis,
             When::Before(millis) => self.now - millis,
-            When::Billing(millis) => {
-                let billing = self.model.as_ref().map_or(self.now, Model::next_billing);
-                billing.checked_add_signed(*millis).unwrap()
+            When::Billing(millis) => billing.checked_add_signed(*millis).unwrap(),
+            When::Expiry(millis) => {
+                let expiry = self.model.as_ref().and_then(Model::next_expiry);
+                expiry.map_or(self.now, |(at, ..)| at.checked_add_signed(*millis).unwrap())
             }
+            When::At(now) => *now,
+        };
+        let until = until.map(|until| match until {
+            Until::After(millis) => now.checked_add_signed(millis).unwrap(),
+            Until::Billing(millis) => billing.checked_add_signed(millis).unwrap(),
+            Until::At(instant) => instant,
+            Until::Day(days) => (now / (10 * DAY) + days) * 10 * DAY,
+        });
+        let ask = &match ask.clone() {
+            Ask::Credit { amount, kind, description } => {
+                Ask::Credit { amount, kind: Kind { expires: until, ..kind }, description }
+            }
+            ask @ (Ask::Touch | Ask::Debit { .. } | Ask::Reset) => ask,
         };
         let command = command(ask);
         let decided = self.decide(self.account.as_ref(), &command, now, *language);
@@ -227,11 +278,16 @@ fn command(ask: &Ask) -> Command {
             let content_type = ContentType::new(SOLD[sold]);
             Command::Debit { content_type, cost: cost.map(tokens), description, metadata: None }
         }
-        Ask::Credit { amount, source, description } => {
-            Command::Credit { amount: tokens(amount), source: SOURCE[source], description, metadata: None }
+        Ask::Credit { amount, kind, description } => {
+            Command::Credit { amount: tokens(amount), grant: grant(kind), description, metadata: None }
         }
         Ask::Reset => Command::Reset,
     }
+}
+
+fn grant(Kind { source, priority, expires }: Kind) -> GrantKind {
+    let priority = priority.map(|priority| Priority::new(priority).unwrap());
+    GrantKind { source: SOURCE[source], priority, expires_at: expires.map(at) }
 }
 
 fn told(refusal: &Refusal) -> Answer {
@@ -240,24 +296,42 @@ fn told(refusal: &Refusal) -> Answer {
             Answer::TooFew { required: required.get(), available: *available }
         }
         Refusal::BalanceLimitExceeded => Answer::TooMany,
+        Refusal::ExpiredAlready => Answer::TooLate,
     }
 }
 
 /// The entries are the lines of the model.
 fn assert_lines(entries: &[Transaction], lines: &[Line]) {
-    let told = |Transaction { id, entry }: &Transaction| {
-        let credit = entry.kind == TransactionType::Credit;
-        let tokens = i128::from(entry.amount.get()) * if credit { 1 } else { -1 };
-        let of = match (&entry.source, &entry.content_type) {
-            (Some(source), None) if credit => SOURCE.iter().position(|each| each == source),
-            (None, Some(sold)) if !credit => SOLD.iter().position(|each| *each == sold.as_str()),
-            _ => None,
+    let told = |Line { id, tokens, balance, description, of }: &Line| {
+        let mut entry = Entry {
+            kind: if *tokens > 0 { TransactionType::Credit } else { TransactionType::Debit },
+            amount: self::tokens(tokens.unsigned_abs() as u64),
+            description: description.as_str().into(),
+            content_type: None,
+            balance: *balance as u64,
+            source: None,
+            priority: None,
+            expires_at: None,
+            grants: Vec::new(),
+            metadata: None,
         };
-        let id = (id.timestamp().as_millis(), id.sequence());
-        let of = of.expect("a credit has a source, a debit has a content type");
-        Line { id, tokens, balance: entry.balance.into(), description: entry.description.to_string(), of }
+        let paid = |kind: Kind, tokens: i128| Paid { grant: grant(kind), amount: self::tokens(tokens as u64) };
+        match of {
+            Of::Credit(kind) => {
+                let GrantKind { source, priority, expires_at } = grant(*kind);
+                (entry.source, entry.priority, entry.expires_at) = (Some(source), priority, expires_at);
+            }
+            Of::Debit(sold, grants) => {
+                entry.content_type = Some(ContentType::new(SOLD[*sold]));
+                entry.grants = grants.iter().map(|(kind, tokens)| paid(*kind, *tokens)).collect();
+            }
+            Of::Expiration(kind) => {
+                (entry.source, entry.grants) = (Some(SOURCE[kind.source]), vec![paid(*kind, -tokens)]);
+            }
+        }
+        Transaction { id: TransactionId::new(at(id.0), id.1), entry }
     };
-    assert_eq!(entries.iter().map(told).collect::<Vec<_>>(), lines);
+    assert_eq!(entries, lines.iter().map(told).collect::<Vec<_>>());
 }
 
 /// The account, what callers see of it and its document are what the model's history adds up to.
@@ -278,9 +352,33 @@ fn assert_same(account: &Account, stats: &Stats, model: &Model) {
 
     let document = account.to_document().unwrap();
     assert_eq!(Account::from_document(&document, account.user_id()).unwrap(), *account);
-    let left = SOURCES.iter().zip(model.left()).filter(|(_, tokens)| *tokens > 0);
-    let grants: Vec<Value> = left.map(|(source, left)| json!({"source": source, "remaining": left as u64})).collect();
+    let stored = |Bucket { kind, left, granted }: Bucket| {
+        let mut grant = json!({"source": SOURCES[kind.source], "remaining": left as u64});
+        let more = [
+            ("priority", kind.priority.map(u64::from)),
+            ("expiresAt", kind.expires),
+            ("granted", (granted != left).then_some(granted as u64)),
+        ];
+        for (name, number) in more.into_iter().filter_map(|(name, number)| Some((name, number?))) {
+            grant[name] = json!(number);
+        }
+        grant
+    };
+    let grants: Vec<Value> = model.buckets().into_iter().map(stored).collect();
     assert_eq!(serde_json::from_str::<Value>(&document).unwrap()["grants"], json!(grants));
+
+    let shown = |Bucket { kind, left, granted }: Bucket| {
+        let part =
+            |letter: char, number: Option<u64>| number.map_or(String::new(), |number| format!(":{letter}{number}"));
+        let id = [SOURCES[kind.source], &part('p', kind.priority.map(u64::from)), &part('e', kind.expires)].concat();
+        let expires = kind.expires.map(|millis| at(millis).to_utc().to_rfc3339_opts(SecondsFormat::Millis, true));
+        let (remaining, amount) = (left as u64, granted as u64);
+        let (source, priority) = (SOURCES[kind.source], kind.priority());
+        json!({"id": id, "source": source, "remaining": remaining, "amount": amount, "priority": priority,
+            "expiresAt": expires})
+    };
+    let grants: Vec<Value> = model.in_spending_order().into_iter().map(shown).collect();
+    assert_eq!(json!(stats.grants), json!(grants));
 }
 
 /// What must hold of a history whatever was asked: it adds up, its ids increase, no month comes twice.

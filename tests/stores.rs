@@ -6,6 +6,7 @@ mod embedded;
 mod inspect;
 mod pages;
 mod redis;
+mod remembered;
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +19,7 @@ use std::{
 use jeton::{
     ledger::{Amount, Command, Source, Timestamp, Transaction, TransactionId, UserId},
     store::{
-        Committed, EntryRange, History, OnceRecord, Order, Store, embedded::EmbeddedStore, inspect::Inspect,
-        redis::RedisStore,
+        Committed, EntryRange, History, Order, Store, embedded::EmbeddedStore, inspect::Inspect, redis::RedisStore,
     },
 };
 use serde_json::json;
@@ -120,13 +120,13 @@ async fn what_is_committed_is_read_back_as_it_was() {
             let mut world = World::new(store, id);
             let described = texts.map(|text| Command::Credit {
                 amount: Amount::new(1).unwrap(),
-                source: Source::Promotion,
+                grant: Source::Promotion.into(),
                 description: Some(text.to_owned()),
                 metadata: json!({ text: [text, null, 1.5, {"deep": true}] }).as_object().cloned(),
             });
             let mut draft = world.draft(&described, START);
             draft.commit.once = keys.iter().zip(texts).map(|(key, text)| once(key, &format!("{id} {text}"))).collect();
-            let records: Vec<_> = draft.commit.once.iter().map(|(_, record)| Some(record.clone())).collect();
+            let records: Vec<_> = draft.commit.once.iter().map(|(_, record)| record.clone()).collect();
             world.write(draft).await;
             worlds.push((world, records));
         }
@@ -167,39 +167,6 @@ async fn a_commit_on_another_revision_tells_the_account_and_writes_nothing() {
             assert_eq!(world.remembered(&["key"], START + 2).await.unwrap(), [None], "{case}");
             let archived = store.written_by(&world.user, History::Archived(0), commit.entries[0].0).await.unwrap();
             assert_eq!(archived, None, "{case}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_used_key_tells_its_answer_and_nothing_is_written() {
-    for kept in Kept::all() {
-        let store = kept.store();
-        let mut world = World::new(store, "u");
-        let mut first = world.draft(&[debit("ARTICLE", 3)], START);
-        first.commit.once = vec![once("a", "answer a"), once("c", "answer c")];
-        let [a, c] = [0, 1].map(|index: usize| first.commit.once[index].1.clone());
-        world.write(first).await;
-
-        let current = world.stored.as_ref().map(|stored| stored.revision.clone());
-        let stranger = World::new(store, "somebody-else");
-        assert_eq!(stranger.remembered(&["a"], START).await.unwrap(), [None], "a key belongs to its user");
-        let cases = [
-            ("the only key", current.clone(), vec!["a"], vec![Some(&a)]),
-            ("one of several", current.clone(), vec!["b", "a", "d"], vec![None, Some(&a), None]),
-            ("in the order of the commit", current, vec!["c", "b", "a"], vec![Some(&c), None, Some(&a)]),
-            ("before a conflict", Some(revision()), vec!["b", "c"], vec![None, Some(&c)]),
-            ("before a conflict with an account", None, vec!["a", "c"], vec![Some(&a), Some(&c)]),
-        ];
-        for (case, expected, keys, records) in cases {
-            let mut commit = world.draft(&[debit("ARTICLE", 3)], START + 1).commit;
-            commit.expected = expected;
-            commit.due = None;
-            commit.once = keys.iter().map(|key| once(key, "another answer")).collect();
-            let records = records.into_iter().map(Option::<&OnceRecord>::cloned).collect();
-            assert_eq!(store.commit(&commit).await.unwrap(), Committed::Replays(records), "{}: {case}", store.name());
-            world.assert_kept(case).await;
-            assert_eq!(world.remembered(&["a", "b", "d"], START + 1).await.unwrap(), [Some(a.clone()), None, None]);
         }
     }
 }
@@ -342,34 +309,5 @@ async fn due_users_come_in_the_order_of_their_times() {
         let due = store.due(at(START + 8), 9).await.unwrap();
         let expected = ["later", "bob", "committed", "Al", "adam", "eve", "zoe"];
         assert_eq!(due, expected.map(user), "{}", store.name());
-    }
-}
-
-#[tokio::test]
-async fn answers_are_remembered_for_a_day() {
-    for kept in Kept::all() {
-        let mut world = World::new(kept.store(), "u");
-        let mut first = world.draft(&[Command::Touch], START);
-        // More than one commit clears away.
-        first.commit.once = (0..20).map(|number| once(&format!("a{number:02}"), "another")).collect();
-        first.commit.once.push(once("key", "first"));
-        let record = first.commit.once[20].1.clone();
-        world.write(first).await;
-        assert_eq!(world.remembered(&["key"], START + DAY - 1).await.unwrap(), [Some(record)]);
-        if let Some(lifetime) = kept.lifetime("once:key") {
-            // Redis keeps the time itself.
-            assert!((DAY - 60_000..=DAY).contains(&lifetime), "{lifetime} ms");
-            continue;
-        }
-        assert_eq!(world.remembered(&["key"], START + DAY).await.unwrap(), [None]);
-        let mut again = world.draft(&[Command::Touch], START + DAY);
-        again.commit.once = vec![once("key", "second")];
-        let record = again.commit.once[0].1.clone();
-        world.write(again).await;
-        // What is cleared away by later commits is the first answer, not the second.
-        for later in 1..20 {
-            world.apply(&[debit("ARTICLE", 1)], START + DAY + later).await;
-        }
-        assert_eq!(world.remembered(&["key"], START + 2 * DAY - 1).await.unwrap(), [Some(record)]);
     }
 }

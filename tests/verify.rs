@@ -7,7 +7,7 @@ mod size;
 use std::{path::Path, sync::Arc};
 
 use jeton::{
-    ledger::{Command, UserId},
+    ledger::{Amount, Command, GrantKind, Priority, Source, Timestamp, UserId},
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
@@ -48,6 +48,15 @@ async fn fill(store: Arc<dyn Store>) -> (u64, u64) {
         counts = (counts.0 + 1, counts.1 + 2);
     }
 
+    // Tokens that expired, all of them and in part, before a billing and with it.
+    let mut world = World::new(store.as_ref(), "expiring");
+    for (amount, expires_at) in [(70, START + 1_000), (50, START + 3 * DAY), (60, START + 3 * DAY)] {
+        world.apply(&[promotion(amount, expires_at), debit("ARTICLE", 20)], START).await;
+    }
+    world.apply(&[Command::Touch], START + 40 * DAY).await;
+    assert_eq!(world.entries.iter().filter(|each| each.entry.is_expiration()).count(), 2);
+    counts = (counts.0 + 1, counts.1 + world.entries.len() as u64);
+
     // Two years of billing, in one go.
     let (then, billed) = billing_days_ago(24);
     service_at(Arc::clone(&store), &then).get_user_stats(&user("away"), Locale::French).await.unwrap();
@@ -71,6 +80,16 @@ async fn fill(store: Arc<dyn Store>) -> (u64, u64) {
     }
     let stored = store.load(&demo).await.unwrap().unwrap();
     (counts.0 + 1, counts.1 + stored.account.version())
+}
+
+/// Promotional tokens that are spent before all others.
+fn promotion(amount: u64, expires_at: u64) -> Command {
+    let grant = GrantKind {
+        source: Source::Promotion,
+        priority: Priority::new(0),
+        expires_at: Timestamp::from_millis(expires_at),
+    };
+    Command::Credit { amount: Amount::new(amount).unwrap(), grant, description: None, metadata: None }
 }
 
 fn user(id: &str) -> UserId {

@@ -7,8 +7,8 @@
 
 use jeton::{
     ledger::{
-        AMOUNT_MAX, Account, Amount, Command, ContentType, Decided, Source, Terms, Timestamp, TransactionType, UserId,
-        decide,
+        AMOUNT_MAX, Account, Amount, Command, ContentType, Decided, GrantKind, Outcome, Priority, Refused, Source,
+        Terms, Timestamp, TransactionType, UserId, decide,
     },
     locale::Locale,
     plans::Catalogue,
@@ -78,36 +78,49 @@ fn check(account: &Account, document: &str, instant: u64) {
             locale: Locale::English,
             stage: Stage::Production,
         };
-        for command in commands(account.balance()) {
+        for command in commands(account.balance(), terms.now) {
             let decided = decide(Some(account.clone()), user, &command, terms).unwrap();
             in_order(account, &command, &decided);
             assert!(decided.account.billing().next(plan.time_zone()) > terms.now, "{command:?} left something due");
+            let (Ok(Outcome { stats, .. }) | Err(Refused { stats, .. })) = decided.result;
+            let mut expiries = stats.grants.iter().filter_map(|grant| grant.expires_at);
+            assert!(expiries.all(|expires_at| expires_at > terms.now), "{command:?} left something that has expired");
         }
     }
 }
 
-/// A document as JSON, without the one member that can be written in several ways.
+/// A document as JSON, without what can be written in several ways: a month, and what says nothing of a grant.
 fn members(document: &str) -> Value {
     let mut document: Value = serde_json::from_str(document).unwrap();
     document["billing"]["firstMonth"] = Value::Null;
+    for grant in document["grants"].as_array_mut().into_iter().flatten() {
+        let remaining = grant["remaining"].clone();
+        grant
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, value| !value.is_null() && (name != "granted" || *value != remaining));
+    }
     document
 }
 
-fn commands(balance: u64) -> Vec<Command> {
+fn commands(balance: u64, now: Timestamp) -> Vec<Command> {
+    let expires_at = Timestamp::from_millis(now.as_millis() + 1);
+    let expiring = GrantKind { source: Source::Promotion, priority: Priority::new(0), expires_at };
     let debit =
         |cost| Command::Debit { content_type: ContentType::new("ARTICLE"), cost, description: None, metadata: None };
-    let credit = |amount, source| Command::Credit { amount, source, description: None, metadata: None };
+    let credit = |amount, grant: GrantKind| Command::Credit { amount, grant, description: None, metadata: None };
     let (one, most) = (Amount::new(1).unwrap(), Amount::new(AMOUNT_MAX).unwrap());
     let mut commands = vec![
         Command::Touch,
         Command::Reset,
         debit(None),
         debit(Some(most)),
-        credit(one, Source::Purchase),
-        credit(most, Source::Promotion),
+        credit(one, Source::Purchase.into()),
+        credit(one, expiring),
+        credit(most, Source::Promotion.into()),
     ];
     commands.extend(Amount::new(balance).map(|all| debit(Some(all))));
-    commands.extend(Amount::new(AMOUNT_MAX - balance).map(|rest| credit(rest, Source::Adjustment)));
+    commands.extend(Amount::new(AMOUNT_MAX - balance).map(|rest| credit(rest, Source::Adjustment.into())));
     commands
 }
 
@@ -136,7 +149,11 @@ fn in_order(before: &Account, command: &Command, decided: &Decided) {
     let stats = match &decided.result {
         Ok(outcome) => &outcome.stats,
         Err(refused) => {
-            assert!(decided.entries.len() as u64 <= decided.billed.periods, "{command:?}: refused, and yet an entry");
+            assert!(
+                decided.entries.iter().filter(|each| !each.entry.is_expiration()).count() as u64
+                    <= decided.billed.periods,
+                "{command:?}: refused, and yet an entry"
+            );
             &refused.stats
         }
     };

@@ -71,6 +71,9 @@ fn entry(number: usize, rare: usize) -> Entry {
         content_type: (!credit).then(|| ContentType::new(generated)),
         balance: 5_000,
         source: credit.then_some(Source::Purchase),
+        priority: None,
+        expires_at: None,
+        grants: Vec::new(),
         metadata: None,
     }
 }

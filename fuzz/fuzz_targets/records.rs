@@ -98,7 +98,7 @@ impl Remembering {
             document: stored.account.to_document().unwrap(),
             entries: Vec::new(),
             archive: None,
-            once: vec![(IdempotencyKey::new(key).unwrap(), record)],
+            once: vec![(IdempotencyKey::new(key).unwrap(), Some(record))],
             due: None,
             now: Timestamp::from_millis(now.as_millis().try_into().unwrap()).unwrap(),
         }

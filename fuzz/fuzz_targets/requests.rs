@@ -12,7 +12,7 @@ use jeton::{
 };
 use jeton_fuzz::{
     answer,
-    model::{Expected, KEYS, expected, media_type},
+    model::{Expected, KEYS, expected, has_expired, media_type},
     request::Sent,
     wire::{ask, runtime},
 };
@@ -76,6 +76,10 @@ async fn check(app: &App, sent: &Sent, keyed: bool, stored: bool) {
         (Expected::Refused(expected), Some((code, _))) => expected == code,
         (Expected::InvalidField(fields), Some((code, field))) => {
             code == "invalid_field" && field.as_ref().is_none_or(|field| fields.contains(field))
+        }
+        // The one field that the account's time decides on.
+        (Expected::Right, Some((code, Some(field)))) if stored && code == "invalid_field" => {
+            field == "expiresAt" && has_expired(sent)
         }
         (Expected::Right, Some((code, _))) if stored => {
             ["insufficient_tokens", "balance_limit_exceeded", "idempotency_key_reused"].contains(&code.as_str())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hyper::Method;
-use jeton::http::Function;
+use jeton::{committer::Surroundings, http::Function, system::System};
 use serde_json::{Map, Value, value::RawValue};
 
 use crate::request::Sent;
@@ -19,6 +19,8 @@ pub const KEYS: [(&str, Holder); 5] = [
 
 const AMOUNT_MAX: u64 = 9_007_199_254_740_991;
 const BODY_MAX: usize = 64 * 1024;
+/// The last millisecond of the year 9999.
+const MILLIS_MAX: i64 = 253_402_300_799_999;
 
 /// Who holds a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,18 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
     if bad.is_empty() { Expected::Right } else { Expected::InvalidField(bad) }
 }
 
+/// Whether the tokens that `sent` would add have expired by now, if it is right.
+pub fn has_expired(sent: &Sent) -> bool {
+    let body: Value = serde_json::from_slice(sent.body_received()).unwrap_or_default();
+    let expires_at = body["expiresAt"].as_str().and_then(instant);
+    let now = System.now().to_utc().timestamp_millis();
+    expires_at.is_some_and(|millis| millis <= now)
+}
+
+fn instant(text: &str) -> Option<i64> {
+    chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis())
+}
+
 /// Whether the media type is JSON, where that is plain to see.
 pub fn media_type(sent: &Sent) -> Option<bool> {
     let types = sent.values("content-type");
@@ -118,7 +132,7 @@ const fn names(function: Function) -> &'static [&'static str] {
         Function::Stats | Function::Reset => &["userId"],
         Function::Transactions => &["userId", "limit", "cursor", "type", "contentType", "from", "to", "order"],
         Function::Generations => &["userId", "contentType", "tokenCost", "description", "metadata"],
-        Function::Tokens => &["userId", "amount", "description", "source", "metadata"],
+        Function::Tokens => &["userId", "amount", "description", "source", "expiresAt", "priority", "metadata"],
     }
 }
 
@@ -162,10 +176,9 @@ fn bad_parameters(sent: &Sent, keyed: bool) -> BTreeSet<String> {
 
 /// Whether `text` is `<milliseconds>-<n>`, as Jeton writes it.
 pub fn is_transaction_id(text: &str) -> bool {
-    const MILLIS_MAX: u64 = 253_402_300_799_999;
     let Some((millis, number)) = text.split_once('-') else { return false };
     let (Ok(millis), Ok(number)) = (millis.parse::<u64>(), number.parse::<u32>()) else { return false };
-    millis <= MILLIS_MAX && format!("{millis}-{number}") == text
+    i64::try_from(millis).is_ok_and(|millis| millis <= MILLIS_MAX) && format!("{millis}-{number}") == text
 }
 
 fn digits(text: &str) -> Option<u64> {
@@ -186,6 +199,11 @@ fn bad_members(function: Function, members: &[(String, Box<RawValue>)], keyed: b
                 let amount = serde_json::from_str::<Value>(raw.get()).ok().and_then(|amount| amount.as_u64());
                 amount.is_some_and(|amount| (1..=AMOUNT_MAX).contains(&amount))
             }
+            "priority" => {
+                let priority = serde_json::from_str::<Value>(raw.get()).ok().and_then(|priority| priority.as_u64());
+                priority.is_some_and(|priority| priority <= 100)
+            }
+            "expiresAt" => text.as_deref().and_then(instant).is_some_and(|millis| millis <= MILLIS_MAX),
             "description" => is(|text| {
                 let shown = |letter: char| "\n\r\t".contains(letter) || !letter.is_control();
                 (1..=500).contains(&text.chars().count()) && text.chars().all(shown)

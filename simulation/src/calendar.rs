@@ -6,14 +6,21 @@ use once_cell::sync::Lazy;
 
 const AS_SOLD: &str = include_str!("../../plans.toml");
 
-/// The catalogue as it is sold, and two that bill on the last days of months.
-static CATALOGUES: Lazy<[Catalogue; 3]> = Lazy::new(|| {
-    [("5", "UTC"), ("31", "Europe/Paris"), ("30", "America/New_York")].map(|(day, zone)| {
+/// The catalogue as it is sold, two that bill on the last days of months, and one whose allowances expire with the billing
+/// after a month of 31 days.
+static CATALOGUES: Lazy<[Catalogue; 4]> = Lazy::new(|| {
+    let written = [
+        ("5", "UTC", ""),
+        ("31", "Europe/Paris", ""),
+        ("30", "America/New_York", "carry_over = \"none\"\n"),
+        ("5", "UTC", "carry_over = 200\nallowance_days = 31\n"),
+    ];
+    written.map(|(day, zone, more)| {
         let written = |text: &str, line: &str, with: &str| {
             assert_eq!(text.matches(line).count(), 1, "plans.toml has {line}");
             text.replace(line, with)
         };
-        let text = written(AS_SOLD, "billing_day = 5 ", &format!("billing_day = {day} "));
+        let text = written(AS_SOLD, "billing_day = 5 ", &format!("{more}billing_day = {day} "));
         let text = written(&text, "time_zone = \"UTC\" ", &format!("time_zone = \"{zone}\" "));
         Catalogue::parse(&text).unwrap()
     })

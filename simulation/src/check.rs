@@ -7,12 +7,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jeton::ledger::{Source, Transaction, TransactionType, UserId};
+use jeton::ledger::{Entry, GrantKind, Source, Transaction, TransactionType, UserId};
 
 use crate::{
-    calendar::{self, Billing},
+    calendar,
     client::{Asked, PAGE, Seen, Told, USERS},
     server::{Kept, Written},
+    timeline::Timeline,
     trace::Shown,
     world::{AHEAD_MS_MAX, World},
 };
@@ -23,8 +24,8 @@ pub(crate) fn all(world: &World, seen: &[Seen]) -> Result<(), String> {
         let user = UserId::new(user).unwrap();
         let kept = world.server.kept(&user);
         let seen: Vec<&Seen> = seen.iter().filter(|seen| seen.user == user).collect();
-        let checked = Checked { world, user: &user, kept: &kept };
-        checked.histories()?;
+        let mut checked = Checked { world, user: &user, kept: &kept, expiries: Vec::new() };
+        checked.expiries = checked.histories()?;
         checked.changes(&seen)?;
         checked.resets(&seen)?;
         for seen in seen {
@@ -44,12 +45,15 @@ struct Checked<'a> {
     world: &'a World,
     user: &'a UserId,
     kept: &'a Kept,
+    /// Of each version, when the first tokens expire that it has.
+    expiries: Vec<Option<u64>>,
 }
 
 impl Checked<'_> {
-    /// Each history adds up, entry by entry, its ids increase, and its periods are billed, each once and in time.
-    fn histories(&self) -> Result<(), String> {
+    /// Each history adds up, entry by entry, its ids increase, and what falls due comes once and in time.
+    fn histories(&self) -> Result<Vec<Option<u64>>, String> {
         let Self { user, kept, .. } = self;
+        let mut expiries = Vec::new();
         let histories: Vec<&[Written]> = kept.written.chunk_by(|one, next| one.history == next.history).collect();
         for (number, history) in histories.iter().enumerate() {
             if history[0].history as usize != number {
@@ -57,7 +61,7 @@ impl Checked<'_> {
             }
             self.adds_up(history)?;
             let next = histories.get(number + 1).map(|next| next[0].transaction.id.timestamp().as_millis());
-            self.is_billed(history, next)?;
+            expiries.extend(self.is_in_time(history, next)?);
         }
         for pair in kept.written.windows(2) {
             if pair[0].transaction.id >= pair[1].transaction.id {
@@ -69,7 +73,7 @@ impl Checked<'_> {
         if account.balance() != balance {
             return Err(format!("{user} has {} where the history says {balance}", account.balance()));
         }
-        Ok(())
+        Ok(expiries)
     }
 
     fn adds_up(&self, history: &[Written]) -> Result<(), String> {
@@ -78,16 +82,12 @@ impl Checked<'_> {
         let mut balance = 0_u64;
         for (index, Written { transaction, .. }) in history.iter().enumerate() {
             let entry = &transaction.entry;
-            if (entry.source == Some(Source::Initial)) != (index == 0) {
+            let opens = entry.kind == TransactionType::Credit && entry.source == Some(Source::Initial);
+            if opens != (index == 0) {
                 return Err(format!("entry {index} of a history of {user} is {entry:?}"));
             }
-            let own = match entry.source {
-                Some(Source::Initial) => Some(plan.opening_balance()),
-                Some(Source::Monthly) => Some(plan.monthly_allowance()),
-                _ => None,
-            };
-            if own.is_some_and(|own| entry.amount.get() != own) {
-                return Err(format!("{user} was given {entry:?}"));
+            if opens && entry.amount.get() != plan.opening_balance() {
+                return Err(format!("{user} was opened with {entry:?}"));
             }
             balance = match entry.kind {
                 TransactionType::Credit => balance + entry.amount.get(),
@@ -102,40 +102,33 @@ impl Checked<'_> {
         Ok(())
     }
 
-    /// The periods of a history, from its opening to the next history's or to the end of the run, are in it in their
-    /// order, each once, at its own instant, and before everything that was decided later.
-    fn is_billed(&self, history: &[Written], next_opening: Option<u64>) -> Result<(), String> {
+    /// What falls due in a history, from its opening to the next history's or to the end of the run, is in it in its order,
+    /// each once, at its own instant, and before everything that was decided later. Gives for each entry when the first
+    /// tokens expire that are left after it.
+    fn is_in_time(&self, history: &[Written], next_opening: Option<u64>) -> Result<Vec<Option<u64>>, String> {
         let user = self.user;
         let opened = history[0].transaction.id.timestamp().as_millis();
         let until = next_opening.unwrap_or_else(|| self.world.start.now_ms() + AHEAD_MS_MAX);
         // An opening whose clock is behind gets the instant of the entry before it: a period that fell due in between
         // may be billed, or have been over.
         let first = history.iter().map(|written| &written.transaction.entry);
-        let first = first.filter(|entry| entry.source == Some(Source::Monthly)).map(|entry| &*entry.description).next();
+        let first = first.filter(|entry| is_allowance(entry)).map(|entry| &*entry.description).next();
         let mut expected = calendar::billings(self.world.catalogue, opened - AHEAD_MS_MAX, until);
         expected.retain(|billing| billing.due > opened || Some(billing.description.as_str()) == first);
-        let mut last = opened;
-        let mut billed = 0;
-        for Written { transaction, .. } in &history[1..] {
-            let at = transaction.id.timestamp().as_millis();
-            if transaction.entry.source == Some(Source::Monthly) {
-                let Some(Billing { due, description }) = expected.get(billed) else {
-                    return Err(format!("{user} was billed once too often: {}", transaction.shown()));
-                };
-                if *description != *transaction.entry.description || at != last.max(*due) {
-                    let told = format!("{:?} {}", transaction.entry.description, transaction.shown());
-                    return Err(format!("{user} was to be billed at {due} as {description:?}, and was: {told}"));
-                }
-                billed += 1;
-            } else if at > last && expected.get(billed).is_some_and(|next| next.due <= at) {
-                return Err(format!("{user} was not billed before {}", transaction.shown()));
-            }
-            last = at;
+        let (_, plan) = self.world.catalogue.default_plan().unwrap();
+        let mut timeline = Timeline::new(plan, &expected, opened);
+        let mut expiries = Vec::new();
+        for written in history {
+            timeline.take(written).map_err(|wrong| format!("of {user}: {wrong}"))?;
+            expiries.push(timeline.next_expiry());
         }
-        let certain = next_opening.map_or(until, |next| next - AHEAD_MS_MAX);
-        match expected.get(billed).filter(|next| next.due <= certain) {
-            Some(missed) => Err(format!("{user} was never billed: {}", missed.description)),
-            None => Ok(()),
+        let certain = next_opening.map_or(until, |next| next) - AHEAD_MS_MAX;
+        if let Some(missed) = timeline.next_billing().filter(|next| next.due <= certain) {
+            return Err(format!("{user} was never billed: {}", missed.description));
+        }
+        match timeline.next_expiry().filter(|expiry| *expiry <= certain) {
+            Some(expiry) => Err(format!("{user} still has what expired at {expiry}")),
+            None => Ok(expiries),
         }
     }
 
@@ -152,7 +145,9 @@ impl Checked<'_> {
             let entries = made.remove(seen.tag.as_str()).unwrap_or_default();
             let times = entries.len();
             let right = match (&seen.asked, &seen.told) {
-                (Asked::Read | Asked::Page | Asked::Reset, _) | (_, Told::TooFew { .. }) => times == 0,
+                (Asked::Read | Asked::Page | Asked::Reset, _) | (_, Told::TooFew { .. } | Told::TooLate { .. }) => {
+                    times == 0
+                }
                 (_, Told::Done { .. }) => times == 1,
                 (_, Told::Nothing) => times <= 1,
                 (_, Told::Different(..) | Told::Failed(_) | Told::Page(_)) => true,
@@ -200,7 +195,7 @@ impl Checked<'_> {
             Told::Failed(error) => return Err(format!("failed: {error}")),
             Told::Page(ids) => return self.page(seen, ids),
             Told::Done { entry, version, balance } => (*version, *balance, entry.as_ref()),
-            Told::TooFew { version, available } => (*version, *available, None),
+            Told::TooFew { version, available } | Told::TooLate { version, available } => (*version, *available, None),
         };
         let Some(index) = version.checked_sub(1).map(|index| index as usize) else {
             return Err("version 0 never was".to_owned());
@@ -213,12 +208,15 @@ impl Checked<'_> {
         }
         match (&seen.told, seen.asked) {
             (Told::TooFew { .. }, Asked::Debit(cost)) if cost > balance => {}
-            (Told::TooFew { .. }, _) => return Err("refused without a reason".to_owned()),
+            (Told::TooLate { .. }, Asked::Credit(_, GrantKind { expires_at: Some(expires_at), .. }))
+                if expires_at.as_millis()
+                    <= (seen.ended + AHEAD_MS_MAX).max(transaction.id.timestamp().as_millis()) => {}
+            (Told::TooFew { .. } | Told::TooLate { .. }, _) => return Err("refused without a reason".to_owned()),
             (_, Asked::Read) => {}
             _ if entry != Some(&transaction.id.to_string()) => {
                 return Err(format!("version {version} is entry {}", transaction.id));
             }
-            (_, Asked::Debit(_) | Asked::Credit(_)) if tag_of(transaction) != Some(&seen.tag) => {
+            (_, Asked::Debit(_) | Asked::Credit(..)) if tag_of(transaction) != Some(&seen.tag) => {
                 return Err(format!("entry {} is somebody else's", transaction.id));
             }
             _ if *since < seen.began => return Err("made before it was asked for".to_owned()),
@@ -234,7 +232,10 @@ impl Checked<'_> {
         if since > seen.ended || until.is_some_and(|until| until < seen.began) {
             return Err(format!("version {} was the account's from {since} to {until:?}", index + 1));
         }
-        // Every clock is at the call's beginning or beyond. What fell due by then was billed in the state that is told.
+        // Every clock is at the call's beginning or beyond. What fell due by then was done in the state that is told.
+        if let Some(expiry) = self.expiries[index].filter(|expiry| *expiry <= seen.began) {
+            return Err(format!("version {} still had what expired at {expiry}", index + 1));
+        }
         let history = written[index].history;
         let states = written[..=index].iter().rev().take_while(|written| written.history == history);
         let known: HashSet<&str> = states.clone().map(|written| &*written.transaction.entry.description).collect();
@@ -262,6 +263,10 @@ impl Checked<'_> {
     }
 }
 
+fn is_allowance(entry: &Entry) -> bool {
+    entry.kind == TransactionType::Credit && entry.source == Some(Source::Monthly)
+}
+
 /// The tag of the call that made an entry, if a call did.
 fn tag_of(transaction: &Transaction) -> Option<&str> {
     transaction.entry.metadata.as_ref()?.get("tag")?.as_str()
@@ -269,10 +274,14 @@ fn tag_of(transaction: &Transaction) -> Option<&str> {
 
 /// Whether an entry is the one that `asked` makes.
 fn is_what_was_asked(asked: Asked, transaction: &Transaction) -> bool {
-    let (kind, amount) = (transaction.entry.kind, transaction.entry.amount.get());
+    let Entry { kind, source, priority, expires_at, .. } = transaction.entry;
+    let amount = transaction.entry.amount.get();
     match asked {
         Asked::Debit(cost) => kind == TransactionType::Debit && amount == cost,
-        Asked::Credit(credit) => kind == TransactionType::Credit && amount == credit,
+        Asked::Credit(credit, grant) => {
+            let given = source.map(|source| GrantKind { source, priority, expires_at });
+            kind == TransactionType::Credit && amount == credit && given == Some(grant)
+        }
         Asked::Read | Asked::Page | Asked::Reset => false,
     }
 }

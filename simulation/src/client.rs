@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use jeton::{
     committer::{Decision, Idempotency, Reply},
     history::Selection,
-    ledger::{Amount, ContentType, Source, Stats, Transaction, UserId},
+    ledger::{
+        Amount, ContentType, GrantKind, Priority, Refusal, Refused, Source, Stats, Timestamp, Transaction, UserId,
+    },
     locale::Locale,
     stats_service::{Caller, Generation, StatsService, TokenCredit},
     store::{IdempotencyKey, StoreError},
@@ -13,7 +15,10 @@ use jeton::{
 use serde_json::{Map, Value, json};
 use tokio::time::{sleep, sleep_until, timeout};
 
-use crate::{chance::Chance, world::World};
+use crate::{
+    chance::Chance,
+    world::{BEFORE_BILLING_MS, World},
+};
 
 /// The first one is the busy one.
 pub(crate) const USERS: [&str; 2] = ["hot", "calm"];
@@ -30,7 +35,7 @@ pub(crate) enum Asked {
     Read,
     Page,
     Debit(u64),
-    Credit(u64),
+    Credit(u64, GrantKind),
     Reset,
 }
 
@@ -54,6 +59,8 @@ pub(crate) enum Told {
     Done { entry: Option<String>, version: u64, balance: u64 },
     /// There were too few tokens: at this version, with this balance.
     TooFew { version: u64, available: u64 },
+    /// The tokens to add had expired: by this version, with this balance.
+    TooLate { version: u64, available: u64 },
     /// The newest entries' ids, newest first.
     Page(Vec<String>),
     /// Nothing that says whether it was done.
@@ -98,13 +105,14 @@ impl Client {
             for _ in 0..2 + self.chance.below(6) {
                 let longest = if self.chance.below(3) == 0 { 3_000 } else { 20 };
                 sleep(Duration::from_millis(self.chance.below(longest))).await;
-                self.call(&mut seen).await;
+                self.call(&mut seen, season + BEFORE_BILLING_MS).await;
             }
         }
         seen
     }
 
-    async fn call(&mut self, seen: &mut Vec<Seen>) {
+    /// `billing` is the one of the season.
+    async fn call(&mut self, seen: &mut Vec<Seen>, billing: u64) {
         self.calls += 1;
         let user = UserId::new(USERS[usize::from(self.chance.below(5) == 0)]).unwrap();
         let asked = match self.chance.below(20) {
@@ -112,7 +120,7 @@ impl Client {
             4..=5 => Asked::Page,
             // Often more than there is: refusals must be true as well.
             6..=13 => Asked::Debit(1 + self.chance.below(3_000)),
-            14..=18 => Asked::Credit(1 + self.chance.below(2_000)),
+            14..=18 => Asked::Credit(1 + self.chance.below(2_000), self.any_grant(billing)),
             _ => Asked::Reset,
         };
         let tag = format!("{}-{}", self.number, self.calls);
@@ -134,6 +142,23 @@ impl Client {
         }
     }
 
+    /// Tokens of some kind: most stay, some expire soon, and some around the billing.
+    fn any_grant(&mut self, billing: u64) -> GrantKind {
+        let expires_at = match self.chance.below(8) {
+            0..=3 => None,
+            4 => Some(self.now() + 1 + self.chance.below(100)),
+            5..=6 => Some(self.now() + 1 + self.chance.below(6_000)),
+            _ => Some(billing - 1 + self.chance.below(3)),
+        };
+        let source = [Source::Purchase, Source::Promotion, Source::Adjustment][self.chance.below(3) as usize];
+        let priority = [None, None, Some(5), Some(10)][self.chance.below(4) as usize];
+        GrantKind {
+            source,
+            priority: priority.and_then(Priority::new),
+            expires_at: expires_at.and_then(Timestamp::from_millis),
+        }
+    }
+
     /// With a key a client tries until it knows, and now and then once more.
     async fn keyed(&mut self, user: UserId, tag: String, asked: Asked) -> Seen {
         let began = self.now();
@@ -141,6 +166,9 @@ impl Client {
         for _ in 0..ATTEMPTS_MAX {
             let again = self.attempt(&user, asked, &tag, true).await.unwrap_or_else(Told::from);
             told = match (told, again) {
+                // That it is too late is not an answer to keep: a try that is still under way may have come in time.
+                (Told::Nothing, Told::TooLate { .. }) | (Told::TooLate { .. }, Told::Nothing) => Told::Nothing,
+                (Told::TooLate { .. }, again) => again,
                 (Told::Nothing, only) | (only, Told::Nothing) => only,
                 (first, again) if first == again => first,
                 (first, again) => Told::Different(format!("{first:?}"), format!("{again:?}")),
@@ -209,9 +237,9 @@ async fn ask(
             let generation = Generation { content_type, token_cost: Amount::new(cost), description: None, metadata };
             service.record_generation(user, generation, caller).await?
         }
-        Asked::Credit(amount) => {
+        Asked::Credit(amount, grant) => {
             let amount = Amount::new(amount).unwrap();
-            let credit = TokenCredit { amount, source: Source::Purchase, description: None, metadata };
+            let credit = TokenCredit { amount, grant, description: None, metadata };
             service.add_tokens(user, credit, caller).await?
         }
         Asked::Reset => service.reset_stats(user, caller).await?,
@@ -225,7 +253,10 @@ async fn ask(
 fn written(decision: &Decision) -> String {
     match decision {
         Ok(outcome) => done(outcome.transaction.as_ref(), &outcome.stats),
-        Err(refused) => json!({"version": refused.stats.version, "available": refused.stats.token_balance}).to_string(),
+        Err(Refused { refusal, stats }) => {
+            let late = *refusal == Refusal::ExpiredAlready;
+            json!({"version": stats.version, "available": stats.token_balance, "late": late}).to_string()
+        }
     }
 }
 
@@ -241,6 +272,7 @@ fn read(answer: &str) -> Told {
     }
     let version = answer["version"].as_u64().unwrap();
     match answer["available"].as_u64() {
+        Some(available) if answer["late"] == true => Told::TooLate { version, available },
         Some(available) => Told::TooFew { version, available },
         None => Told::Done {
             entry: answer["entry"].as_str().map(str::to_owned),

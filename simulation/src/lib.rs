@@ -25,6 +25,7 @@ mod check;
 mod client;
 mod network;
 mod server;
+mod timeline;
 mod trace;
 mod world;
 

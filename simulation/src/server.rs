@@ -82,7 +82,8 @@ impl Kept {
 
     fn remember(&mut self, commit: &Commit, at: u64) {
         let forgotten = at + ONCE_LIFETIME.as_millis() as u64;
-        let records = commit.once.iter().map(|(key, record)| (key.to_string(), (forgotten, record.clone())));
+        let records = commit.once.iter();
+        let records = records.filter_map(|(key, record)| Some((key.to_string(), (forgotten, record.clone()?))));
         self.once.extend(records);
     }
 }

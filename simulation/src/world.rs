@@ -32,7 +32,7 @@ use crate::{
 /// two are.
 pub(crate) const AHEAD_MS_MAX: u64 = 3_000;
 /// How long before a billing each season begins, in milliseconds.
-const BEFORE_BILLING_MS: u64 = 3_000;
+pub(crate) const BEFORE_BILLING_MS: u64 = 3_000;
 /// Within which time of a season sweeps come, in milliseconds.
 const SWEEPS_MS: u64 = 9_000;
 /// How long what is still under way at the end may take to arrive.
@@ -86,7 +86,7 @@ impl World {
     /// The run of `seed`: the world in the end, and what its clients saw.
     pub(crate) async fn live(seed: u64, trace: &Trace) -> (Arc<Self>, Vec<Seen>) {
         let mut chance = Chance::new(seed);
-        let catalogue = calendar::catalogue(chance.below(3));
+        let catalogue = calendar::catalogue(chance.below(4));
         let seasons = seasons(catalogue, &mut chance);
         let start = Start { began: Instant::now(), millis: seasons[0] };
         let weather = Weather::any(&mut chance);

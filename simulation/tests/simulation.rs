@@ -12,15 +12,19 @@ const FOUND_BY: [(Mutation, u64); Mutation::ALL.len()] = [
     (Mutation::RememberAfterAnswering, 0),
     (Mutation::AnswerRefusalFromGuess, 0),
     (Mutation::ForgetMark, 2),
-    (Mutation::LookInCurrentHistory, 134),
+    (Mutation::LookInCurrentHistory, 144),
     (Mutation::DecideApart, 4),
     (Mutation::SwapAnswers, 4),
-    (Mutation::ForgetRefusals, 0),
+    (Mutation::ForgetRefusals, 2),
     (Mutation::IgnoreTokenCost, 0),
-    (Mutation::BillFromPreviousDate, 0),
+    (Mutation::BillFromPreviousDate, 15),
     (Mutation::BillOnePeriod, 12),
     (Mutation::SpendWithoutSettling, 0),
     (Mutation::IdsFollowClock, 0),
+    (Mutation::ExpireAtBilling, 0),
+    (Mutation::ExpireLate, 529),
+    (Mutation::PayByAge, 0),
+    (Mutation::CarryOverTakesPurchases, 0),
 ];
 
 #[test]

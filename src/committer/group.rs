@@ -2,7 +2,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Decision, Idempotency, Reply, Shared, lanes::Waiting};
 use crate::{
-    ledger::{Account, Billed, Terms, Transaction, TransactionId, UserId, decide},
+    ledger::{Account, Billed, Refusal, Refused, Terms, Transaction, TransactionId, UserId, decide},
     mutation::{Mutation, planted},
     store::{
         Archive, Commit, Committed, History, IdempotencyKey, OnceRecord, Revision, StoreError, Stored, pause_before,
@@ -270,8 +270,24 @@ impl Base {
     }
 }
 
-fn remember(idempotency: &Idempotency, revision: &Revision, decision: &Decision) -> (IdempotencyKey, OnceRecord) {
-    let (status, body) = (idempotency.render)(decision);
-    let fingerprint = idempotency.fingerprint.clone();
-    (idempotency.key.clone(), OnceRecord { commit: revision.clone(), fingerprint, status, body })
+/// What is remembered under the key of a request. A request that cannot be meant is not: its key is only looked up, as it
+/// may have been meant when it was first asked.
+fn remember(
+    idempotency: &Idempotency,
+    revision: &Revision,
+    decision: &Decision,
+) -> (IdempotencyKey, Option<OnceRecord>) {
+    let is_remembered = match decision {
+        Ok(_) => true,
+        Err(Refused { refusal, .. }) => match refusal {
+            Refusal::InsufficientTokens { .. } | Refusal::BalanceLimitExceeded => true,
+            Refusal::ExpiredAlready => false,
+        },
+    };
+    let record = is_remembered.then(|| {
+        let (status, body) = (idempotency.render)(decision);
+        let fingerprint = idempotency.fingerprint.clone();
+        OnceRecord { commit: revision.clone(), fingerprint, status, body }
+    });
+    (idempotency.key.clone(), record)
 }

@@ -10,7 +10,7 @@ use super::{
     problem::{Problem, Reason},
     query::whole,
 };
-use crate::ledger::{AMOUNT_MAX, Amount};
+use crate::ledger::{AMOUNT_MAX, Amount, Priority, Timestamp};
 
 /// The longest description, in characters.
 const DESCRIPTION_MAX: usize = 500;
@@ -58,8 +58,23 @@ impl<'a> Fields<'a> {
         let Some(raw) = self.take(name) else { return Ok(None) };
         match whole(raw).and_then(Amount::new) {
             Some(amount) => Ok(Some(amount)),
-            None => Err(Problem::invalid_field(name, Reason::NotWhole { max: AMOUNT_MAX })),
+            None => Err(Problem::invalid_field(name, Reason::NotWhole { min: 1, max: AMOUNT_MAX })),
         }
+    }
+
+    /// Takes a priority.
+    pub(super) fn take_priority(&mut self) -> Result<Option<Priority>, Problem> {
+        let Some(raw) = self.take("priority") else { return Ok(None) };
+        let priority = whole(raw).and_then(|number| u8::try_from(number).ok()).and_then(Priority::new);
+        let reason = Reason::NotWhole { min: 0, max: Priority::MAX.into() };
+        priority.map(Some).ok_or_else(|| Problem::invalid_field("priority", reason))
+    }
+
+    /// Takes an RFC 3339 instant.
+    pub(super) fn take_instant(&mut self, name: &'static str) -> Result<Option<Timestamp>, Problem> {
+        let Some(text) = self.take_text(name, &Reason::NotAnInstant)? else { return Ok(None) };
+        let instant = Timestamp::from_rfc3339(&text);
+        instant.map(Some).ok_or_else(|| Problem::invalid_field(name, Reason::NotAnInstant))
     }
 
     /// Takes a description.

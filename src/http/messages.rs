@@ -137,9 +137,9 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
         Reason::Required => locale.choose("il est obligatoire", "it is required").to_owned(),
         Reason::Unknown => locale.choose("il est inconnu", "it is unknown").to_owned(),
         Reason::Repeated => locale.choose("il est donné deux fois", "it is given twice").to_owned(),
-        Reason::NotWhole { max } => match locale {
-            Locale::French => format!("ce doit être un nombre entier de 1 à {max}"),
-            Locale::English => format!("it must be a whole number from 1 to {max}"),
+        Reason::NotWhole { min, max } => match locale {
+            Locale::French => format!("ce doit être un nombre entier de {min} à {max}"),
+            Locale::English => format!("it must be a whole number from {min} to {max}"),
         },
         Reason::NotText { max } => match locale {
             Locale::French => format!("ce doit être un texte de 1 à {max} caractères, sans caractères de commande"),
@@ -167,6 +167,7 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
                 "it must be an RFC 3339 instant, for example 2026-12-05T00:00:00.000Z",
             )
             .to_owned(),
+        Reason::NotInTheFuture => locale.choose("ce doit être dans le futur", "it must be in the future").to_owned(),
         Reason::NotACursor => locale
             .choose("ce doit être le nextCursor d'une page précédente", "it must be the nextCursor of an earlier page")
             .to_owned(),

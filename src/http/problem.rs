@@ -40,12 +40,13 @@ pub(super) enum Reason {
     Required,
     Unknown,
     Repeated,
-    NotWhole { max: u64 },
+    NotWhole { min: u64, max: u64 },
     NotText { max: usize },
     NotMetadata { bytes_max: usize, depth_max: usize },
     NotAUserId,
     NotAKey,
     NotAnInstant,
+    NotInTheFuture,
     NotACursor,
     NotOneOf(Vec<String>),
 }
@@ -179,6 +180,7 @@ impl From<Refused> for Problem {
                 Self::InsufficientTokens { required: required.get(), available, stats: Box::new(refused.stats) }
             }
             Refusal::BalanceLimitExceeded => Self::BalanceLimitExceeded,
+            Refusal::ExpiredAlready => Self::invalid_field("expiresAt", Reason::NotInTheFuture),
         }
     }
 }

@@ -35,7 +35,7 @@ impl Query {
         let Some(text) = self.take(name) else { return Ok(None) };
         match whole(&text) {
             Some(count @ 1..) if count <= max => Ok(Some(count)),
-            Some(_) | None => Err(Problem::invalid_field(name, Reason::NotWhole { max })),
+            Some(_) | None => Err(Problem::invalid_field(name, Reason::NotWhole { min: 1, max })),
         }
     }
 

@@ -75,8 +75,7 @@ impl Format {
     }
 
     fn head(self) -> Vec<u8> {
-        const COLUMNS: &str =
-            "id,type,amount,description,contentType,timestamp,balance,source,reservationId,refundOf,metadata\r\n";
+        const COLUMNS: &str = "id,type,amount,description,contentType,timestamp,balance,source,reservationId,refundOf,metadata,grants\r\n";
         match self {
             Self::Csv => COLUMNS.into(),
             Self::Ndjson => Vec::new(),
@@ -105,13 +104,15 @@ impl Format {
     }
 }
 
-fn record(transaction: &Transaction) -> [String; 11] {
+fn record(transaction: &Transaction) -> [String; 12] {
     let Transaction { id, entry } = transaction;
     let word = |value: Result<serde_json::Value, _>| match value {
         Ok(serde_json::Value::String(word)) => word,
         Ok(_) | Err(_) => String::new(),
     };
     let metadata = entry.metadata.as_ref().and_then(|metadata| serde_json::to_string(metadata).ok());
+    let grants = Some(&entry.grants).filter(|grants| !grants.is_empty());
+    let grants = grants.and_then(|grants| serde_json::to_string(grants).ok());
     [
         id.to_string(),
         word(serde_json::to_value(entry.kind)),
@@ -124,6 +125,7 @@ fn record(transaction: &Transaction) -> [String; 11] {
         String::new(),
         String::new(),
         metadata.unwrap_or_default(),
+        grants.unwrap_or_default(),
     ]
 }
 

@@ -6,7 +6,10 @@ use super::{
     function::Function,
     problem::{Failure, Problem, Reason},
 };
-use crate::{ledger::Source, stats_service::TokenCredit};
+use crate::{
+    ledger::{GrantKind, Source},
+    stats_service::TokenCredit,
+};
 
 /// The sources that a caller can name; the others are the ledger's own.
 const SOURCES: [(&str, Source); 3] =
@@ -19,7 +22,11 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
     let amount = fields.take_amount("amount")?;
     let credit = TokenCredit {
         amount: amount.ok_or_else(|| Problem::invalid_field("amount", Reason::Required))?,
-        source: source(&mut fields)?,
+        grant: GrantKind {
+            source: source(&mut fields)?,
+            priority: fields.take_priority()?,
+            expires_at: fields.take_instant("expiresAt")?,
+        },
         description: fields.take_description()?,
         metadata: fields.take_metadata()?,
     };

@@ -3,23 +3,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AMOUNT_MAX, Amount, BillingCycle, ContentType, Entry, Source, Timestamp, Transaction, TransactionId,
-    TransactionType, UserId,
+    AMOUNT_MAX, Amount, BillingCycle, ContentType, Entry, GrantKind, Paid, Timestamp, Transaction, TransactionId,
+    TransactionType, UserId, grant::Grants,
 };
 use crate::unreadable::Unreadable;
 
 /// The form of the document that this version reads and writes.
 const FORMAT: u32 = 1;
-
-/// Tokens of one source that are still there. A debit takes from the first grant on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Grant {
-    /// Where they come from.
-    pub source: Source,
-    /// How many are left, in tokens.
-    pub remaining: Amount,
-}
 
 /// A user's account: all that a decision needs, and nothing that grows with the history.
 ///
@@ -40,8 +30,8 @@ pub struct Account {
     pub(super) billing: BillingCycle,
     pub(super) tokens_used: u64,
     pub(super) generations: BTreeMap<ContentType, u64>,
-    /// One for each source that has tokens left, in the order in which debits take them.
-    pub(super) grants: Vec<Grant>,
+    /// What is left of the tokens that came in.
+    pub(super) grants: Grants,
     /// How many histories were archived, each by a reset.
     pub(super) archives: u32,
 }
@@ -64,7 +54,7 @@ pub enum DamagedAccount {
     /// The billing cycle does not begin with a month, or leaves the calendar.
     #[error("the billing cycle in the document is not one")]
     Billing,
-    /// The grants add up to more than a balance can hold, or are not one for each source in order.
+    /// The grants add up to more than a balance can hold, or two of them are of one kind.
     #[error("the grants in the document do not form a balance")]
     Grants,
 }
@@ -82,7 +72,7 @@ impl Account {
             billing,
             tokens_used: 0,
             generations: BTreeMap::new(),
-            grants: Vec::new(),
+            grants: Grants::default(),
             archives: 0,
         }
     }
@@ -113,9 +103,7 @@ impl Account {
         if !account.billing.is_sound() {
             return Err(DamagedAccount::Billing);
         }
-        let total = account.grants.iter().try_fold(0_u64, |sum, grant| sum.checked_add(grant.remaining.get()));
-        let ordered = account.grants.is_sorted_by(|earlier, later| earlier.source < later.source);
-        if !ordered || total.is_none_or(|total| total > AMOUNT_MAX) {
+        if !account.grants.is_sound() {
             return Err(DamagedAccount::Grants);
         }
         Ok(account)
@@ -186,7 +174,7 @@ impl Account {
     /// The tokens that can be spent.
     #[must_use]
     pub fn balance(&self) -> u64 {
-        self.grants.iter().fold(0, |sum, grant| sum.saturating_add(grant.remaining.get()))
+        self.grants.total()
     }
 
     /// How many tokens it can still take in.
@@ -194,49 +182,58 @@ impl Account {
         AMOUNT_MAX.saturating_sub(self.balance())
     }
 
-    /// Adds tokens. The caller has checked that there is [room](Self::room).
-    pub(super) fn put(&mut self, source: Source, amount: Amount) {
-        let place = self.grants.partition_point(|grant| grant.source < source);
-        match self.grants.get_mut(place).filter(|grant| grant.source == source) {
-            Some(grant) => {
-                let sum = grant.remaining.get().saturating_add(amount.get());
-                grant.remaining = Amount::new(sum).unwrap_or(grant.remaining);
-            }
-            None => self.grants.insert(place, Grant { source, remaining: amount }),
-        }
-    }
-
-    /// Takes tokens, from the first grant on. The caller has checked that the balance covers them.
-    pub(super) fn take(&mut self, amount: Amount) {
-        let mut missing = amount.get();
-        self.grants.retain_mut(|grant| {
-            let taken = missing.min(grant.remaining.get());
-            missing = missing.saturating_sub(taken);
-            match Amount::new(grant.remaining.get().saturating_sub(taken)) {
-                Some(remaining) => grant.remaining = remaining,
-                None => return false,
-            }
-            true
-        });
-    }
-
     /// The history entry of a change that has been made, taking effect at `at`.
     pub(super) fn record(&mut self, at: Timestamp, change: Change) -> Transaction {
         let id = self.last_entry.next(at);
         self.last_entry = id;
         self.version = self.version.saturating_add(1);
-        let Change { kind, amount, description, content_type, source, metadata } = change;
-        let entry = Entry { kind, amount, description, content_type, balance: self.balance(), source, metadata };
+        let Change { moved, description, content_type, metadata } = change;
+        let mut entry = Entry {
+            kind: TransactionType::Debit,
+            amount: moved.amount(),
+            description,
+            content_type,
+            balance: self.balance(),
+            source: None,
+            priority: None,
+            expires_at: None,
+            grants: Vec::new(),
+            metadata,
+        };
+        match moved {
+            Moved::In(GrantKind { source, priority, expires_at }, _) => {
+                entry.kind = TransactionType::Credit;
+                (entry.source, entry.priority, entry.expires_at) = (Some(source), priority, expires_at);
+            }
+            Moved::Spent(_, grants) => entry.grants = grants,
+            Moved::Expired(paid) => (entry.source, entry.grants) = (Some(paid.grant.source), vec![paid]),
+        }
         Transaction { id, entry }
+    }
+}
+
+/// Which tokens moved, and which way.
+pub(super) enum Moved {
+    /// They came in.
+    In(GrantKind, Amount),
+    /// They were spent, and these grants paid.
+    Spent(Amount, Vec<Paid>),
+    /// Their time was over.
+    Expired(Paid),
+}
+
+impl Moved {
+    const fn amount(&self) -> Amount {
+        match self {
+            Self::In(_, amount) | Self::Spent(amount, _) | Self::Expired(Paid { amount, .. }) => *amount,
+        }
     }
 }
 
 /// What a history entry says of a change, but for the balance after it.
 pub(super) struct Change {
-    pub(super) kind: TransactionType,
-    pub(super) amount: Amount,
+    pub(super) moved: Moved,
     pub(super) description: Arc<str>,
     pub(super) content_type: Option<ContentType>,
-    pub(super) source: Option<Source>,
     pub(super) metadata: Option<serde_json::Map<String, serde_json::Value>>,
 }

@@ -12,6 +12,9 @@ pub const AMOUNT_MAX: u64 = 9_007_199_254_740_991;
 pub struct Amount(u64);
 
 impl Amount {
+    /// The most there can be.
+    pub(super) const MAX: Self = Self(AMOUNT_MAX);
+
     /// `tokens` as an amount; `None` outside 1 … [`AMOUNT_MAX`].
     #[must_use]
     pub const fn new(tokens: u64) -> Option<Self> {

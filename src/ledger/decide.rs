@@ -1,21 +1,21 @@
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Account, Amount, BillingCycle, ContentType, Source, Stats, Timestamp, Transaction, TransactionId, TransactionType,
-    UserId, account::Change,
+    Account, Amount, BillingCycle, ContentType, GrantKind, Source, Stats, Timestamp, Transaction, TransactionId,
+    UserId,
+    account::{Change, Moved},
 };
 use crate::{
     locale::Locale,
     mutation::{Mutation, planted},
-    plans::{Catalogue, DemoStep, NotInCatalogue, Plan, Price},
+    plans::{CarryOver, Catalogue, DemoStep, NotInCatalogue, Plan, Price},
     stage::Stage,
 };
 
-/// What can be asked of an account. Serialized, it names the request for its idempotency key.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What can be asked of an account.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Nothing but what time has decided: opens an account, bills what fell due.
     Touch,
@@ -34,8 +34,8 @@ pub enum Command {
     Credit {
         /// How many.
         amount: Amount,
-        /// Where they come from.
-        source: Source,
+        /// Where they come from, when they are spent, and until when.
+        grant: GrantKind,
         /// What the entry says, instead of the catalogue's label.
         description: Option<String>,
         /// The caller's own data.
@@ -70,6 +70,8 @@ pub enum Refusal {
     },
     /// The balance, or the count of used tokens, would go beyond what can be counted exactly.
     BalanceLimitExceeded,
+    /// The tokens to add would have expired by now.
+    ExpiredAlready,
 }
 
 /// A refusal and the account as it is.
@@ -149,13 +151,19 @@ pub fn decide(
                 description: text_or(description.as_deref(), || label),
                 metadata: metadata.clone(),
             };
-            debit(&mut account, spending, terms.now).map(|entry| entries.push(entry)).err()
+            debit(&mut account, spending, terms.catalogue, terms.now).map(|entry| entries.push(entry)).err()
         }
-        Command::Credit { amount, source, description, metadata } => {
-            let text = text_or(description.as_deref(), || terms.catalogue.source_label(*source, terms.locale));
-            credit(&mut account, *amount, *source, text, metadata.clone(), terms.now)
-                .map(|entry| entries.push(entry))
-                .err()
+        Command::Credit { amount, grant, description, metadata } => {
+            let text = text_or(description.as_deref(), || terms.catalogue.source_label(grant.source, terms.locale));
+            // A clock that is behind the last entry credits nothing that had expired before it.
+            let latest = terms.now.max(account.last_entry.timestamp());
+            if grant.expires_at.is_some_and(|expires_at| expires_at <= latest) {
+                Some(Refusal::ExpiredAlready)
+            } else {
+                credit(&mut account, *amount, *grant, text, metadata.clone(), terms.now)
+                    .map(|entry| entries.push(entry))
+                    .err()
+            }
         }
         Command::Reset => {
             archive_after = Some(settled);
@@ -188,7 +196,7 @@ fn open(user: &UserId, terms: Terms<'_>, entries: &mut Vec<Transaction>) -> Resu
         }
     } else if let Some(amount) = Amount::new(plan.opening_balance()) {
         let text = catalogue.source_label(Source::Initial, locale);
-        entries.extend(credit(&mut account, amount, Source::Initial, text, None, now));
+        entries.extend(credit(&mut account, amount, Source::Initial.into(), text, None, now));
     }
     Ok(account)
 }
@@ -203,11 +211,12 @@ fn demonstrate(
     let entry = match step {
         DemoStep::Credit { amount, .. } => {
             let text = terms.catalogue.source_label(Source::Initial, terms.locale);
-            credit(account, *amount, Source::Initial, text, None, at)
+            credit(account, *amount, Source::Initial.into(), text, None, at)
         }
         DemoStep::Generation { content_type, .. } => {
             let Price { cost, label } = terms.catalogue.price(content_type, terms.locale)?;
-            debit(account, Spending { content_type, cost, description: label, metadata: None }, at)
+            let spending = Spending { content_type, cost, description: label, metadata: None };
+            debit(account, spending, terms.catalogue, at)
         }
     };
     Ok(entry.ok())
@@ -231,30 +240,84 @@ fn reopen(before: &Account, terms: Terms<'_>, entries: &mut Vec<Transaction>) ->
     Ok(account)
 }
 
-/// Applies what time alone has decided up to now: each billing period that fell due, by its own entry at its own
-/// instant. An allowance that the balance has no room for is cut to the room; the period counts as billed.
+/// Applies what time alone has decided up to now, in the order in which it fell due: each grant that expired and each
+/// billing period, by its own entry at its own instant. At one instant what expires goes before what is billed.
 fn settle(account: &mut Account, plan: &Plan, terms: Terms<'_>, entries: &mut Vec<Transaction>) -> Billed {
     let mut billed = Billed::default();
+    let mut due = account.billing.next(plan.time_zone());
     loop {
-        let due = account.billing.next(plan.time_zone());
+        if let Some((kind, expires_at)) = account.grants.first_to_expire()
+            && expires_at <= due
+            && is_over(expires_at, due, terms.now)
+        {
+            entries.extend(expire(account, Amount::MAX, |other| (other == kind).then_some(()), expires_at, terms));
+            continue;
+        }
         if due > terms.now || (planted(Mutation::BillOnePeriod) && billed.periods > 0) {
             return billed;
         }
-        let date = account.billing.next_date();
-        account.billing.advance();
         billed.periods = billed.periods.saturating_add(1);
-        if let Some(amount) = Amount::new(plan.monthly_allowance().min(account.room())) {
-            let text = terms.catalogue.monthly_label(date, terms.locale);
-            if let Ok(entry) = credit(account, amount, Source::Monthly, text, None, due) {
-                billed.tokens = billed.tokens.saturating_add(amount.get());
-                entries.push(entry);
-            }
+        if let Some(entry) = bill(account, plan, due, terms, entries) {
+            billed.tokens = billed.tokens.saturating_add(entry.entry.amount.get());
+            entries.push(entry);
         }
+        let billed_at = std::mem::replace(&mut due, account.billing.next(plan.time_zone()));
         // A calendar that no longer moves on (its end, far beyond any clock) must not hold the request.
-        if account.billing.next(plan.time_zone()) <= due {
+        if due <= billed_at {
             return billed;
         }
     }
+}
+
+fn is_over(expires_at: Timestamp, due: Timestamp, now: Timestamp) -> bool {
+    if planted(Mutation::ExpireLate) {
+        return expires_at < now;
+    }
+    if planted(Mutation::ExpireAtBilling) {
+        return due <= now;
+    }
+    expires_at <= now
+}
+
+/// Bills the period that is due. What the plan does not carry over expires first; an allowance that the balance has no
+/// room for is cut to the room, without an entry if that is none.
+fn bill(
+    account: &mut Account,
+    plan: &Plan,
+    due: Timestamp,
+    terms: Terms<'_>,
+    entries: &mut Vec<Transaction>,
+) -> Option<Transaction> {
+    let date = account.billing.next_date();
+    account.billing.advance();
+    if let CarryOver::AtMost(kept) = plan.carry_over() {
+        let is_allowance =
+            |kind: GrantKind| kind.source == Source::Monthly || planted(Mutation::CarryOverTakesPurchases);
+        let priorities = terms.catalogue.priorities();
+        let rank = |kind: GrantKind| is_allowance(kind).then(|| priorities.rank(kind));
+        while let Some(beyond) = Amount::new(account.grants.total_of(is_allowance).saturating_sub(kept))
+            && let Some(entry) = expire(account, beyond, rank, due, terms)
+        {
+            entries.push(entry);
+        }
+    }
+    let amount = Amount::new(plan.monthly_allowance().min(account.room()))?;
+    let grant = GrantKind { expires_at: plan.allowance_expires_at(due), ..Source::Monthly.into() };
+    let text = terms.catalogue.monthly_label(date, terms.locale);
+    credit(account, amount, grant, text, None, due).ok()
+}
+
+/// Tokens of the grant that comes first in the order of `rank`, at most `amount`, expire at `at`.
+fn expire<R: Ord>(
+    account: &mut Account,
+    amount: Amount,
+    rank: impl Fn(GrantKind) -> Option<R>,
+    at: Timestamp,
+    terms: Terms<'_>,
+) -> Option<Transaction> {
+    let paid = account.grants.take_first(amount, rank)?;
+    let description = terms.catalogue.expiration_label(terms.locale);
+    Some(account.record(at, Change { moved: Moved::Expired(paid), description, content_type: None, metadata: None }))
 }
 
 struct Spending<'a> {
@@ -264,7 +327,12 @@ struct Spending<'a> {
     metadata: Option<Map<String, Value>>,
 }
 
-fn debit(account: &mut Account, spending: Spending<'_>, at: Timestamp) -> Result<Transaction, Refusal> {
+fn debit(
+    account: &mut Account,
+    spending: Spending<'_>,
+    catalogue: &Catalogue,
+    at: Timestamp,
+) -> Result<Transaction, Refusal> {
     let Spending { content_type, cost, description, metadata } = spending;
     let available = account.balance();
     if cost.get() > available {
@@ -274,25 +342,18 @@ fn debit(account: &mut Account, spending: Spending<'_>, at: Timestamp) -> Result
         return Err(Refusal::BalanceLimitExceeded);
     };
 
-    account.take(cost);
+    let paid = account.grants.take(cost, catalogue.priorities());
     account.tokens_used = tokens_used;
     let count = account.generations.entry(content_type.clone()).or_insert(0);
     *count = count.saturating_add(1);
-    let change = Change {
-        kind: TransactionType::Debit,
-        amount: cost,
-        description,
-        content_type: Some(content_type.clone()),
-        source: None,
-        metadata,
-    };
-    Ok(account.record(at, change))
+    let moved = Moved::Spent(cost, paid);
+    Ok(account.record(at, Change { moved, description, content_type: Some(content_type.clone()), metadata }))
 }
 
 fn credit(
     account: &mut Account,
     amount: Amount,
-    source: Source,
+    grant: GrantKind,
     description: Arc<str>,
     metadata: Option<Map<String, Value>>,
     at: Timestamp,
@@ -301,16 +362,9 @@ fn credit(
         return Err(Refusal::BalanceLimitExceeded);
     }
 
-    account.put(source, amount);
-    let change = Change {
-        kind: TransactionType::Credit,
-        amount,
-        description,
-        content_type: None,
-        source: Some(source),
-        metadata,
-    };
-    Ok(account.record(at, change))
+    account.grants.put(grant, amount);
+    let moved = Moved::In(grant, amount);
+    Ok(account.record(at, Change { moved, description, content_type: None, metadata }))
 }
 
 fn text_or(text: Option<&str>, default: impl FnOnce() -> Arc<str>) -> Arc<str> {

@@ -1,4 +1,4 @@
-use super::{Account, Entry, Source, TransactionType};
+use super::{Account, Amount, Entry, GrantKind, Paid, Source, TransactionType};
 
 /// What a history, counted again from its first entry, makes of an account. It does not grow with the history.
 #[derive(Clone, Debug)]
@@ -6,8 +6,24 @@ pub struct Recount {
     /// Its grants and generations are what has been counted so far.
     counted: Account,
     sum: i128,
-    debited: u128,
+    spent: u128,
     monthly: u64,
+}
+
+/// Why a debit cannot have been paid as it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misspent {
+    /// Its grants add up to this, in tokens, and not to its amount.
+    Sum(u64),
+    /// A grant that it names did not have what it paid.
+    Uncovered {
+        /// Which grant.
+        grant: GrantKind,
+        /// What it paid.
+        amount: Amount,
+        /// What it had, in tokens.
+        had: u64,
+    },
 }
 
 impl Recount {
@@ -17,29 +33,54 @@ impl Recount {
         let mut counted = account.clone();
         counted.grants.clear();
         counted.generations.values_mut().for_each(|count| *count = 0);
-        Self { counted, sum: 0, debited: 0, monthly: 0 }
+        Self { counted, sum: 0, spent: 0, monthly: 0 }
     }
 
     /// Counts the entry that comes next. A generation that the account does not know is not counted as one.
-    pub fn add(&mut self, entry: &Entry) {
+    ///
+    /// # Errors
+    /// [`Misspent`] when the grants that a debit names cannot have paid it. What they had is counted as taken.
+    pub fn add(&mut self, entry: &Entry) -> Result<(), Misspent> {
         match entry.kind {
             TransactionType::Credit => {
                 self.sum = self.sum.saturating_add(entry.amount.get().into());
                 if let Some(source) = entry.source {
-                    self.counted.put(source, entry.amount);
+                    let Entry { priority, expires_at, .. } = *entry;
+                    self.counted.grants.put(GrantKind { source, priority, expires_at }, entry.amount);
                     self.monthly = self.monthly.saturating_add(u64::from(source == Source::Monthly));
                 }
+                Ok(())
             }
             TransactionType::Debit => {
                 self.sum = self.sum.saturating_sub(entry.amount.get().into());
-                self.debited = self.debited.saturating_add(entry.amount.get().into());
-                self.counted.take(entry.amount);
+                if !entry.is_expiration() {
+                    self.spent = self.spent.saturating_add(entry.amount.get().into());
+                }
                 let count = entry.content_type.as_ref().and_then(|name| self.counted.generations.get_mut(name));
                 if let Some(count) = count {
                     *count = count.saturating_add(1);
                 }
+                self.take(entry)
             }
         }
+    }
+
+    fn take(&mut self, entry: &Entry) -> Result<(), Misspent> {
+        if entry.grants.is_empty() {
+            // A debit of the first version: it took what was given before what was paid for.
+            self.counted.grants.take_by(entry.amount, |kind| Some(kind.source));
+            return Ok(());
+        }
+        let sum = entry.grants.iter().fold(0_u64, |sum, paid| sum.saturating_add(paid.amount.get()));
+        let mut taken = if sum == entry.amount.get() { Ok(()) } else { Err(Misspent::Sum(sum)) };
+        for Paid { grant, amount } in &entry.grants {
+            let had = self.counted.grants.take_first(*amount, |kind| (kind == *grant).then_some(()));
+            let had = had.map_or(0, |paid| paid.amount.get());
+            if had < amount.get() && taken.is_ok() {
+                taken = Err(Misspent::Uncovered { grant: *grant, amount: *amount, had });
+            }
+        }
+        taken
     }
 
     /// Credits less debits, in tokens.
@@ -48,10 +89,10 @@ impl Recount {
         self.sum
     }
 
-    /// All debits, in tokens.
+    /// All debits but those of what expired, in tokens.
     #[must_use]
-    pub const fn debited(&self) -> u128 {
-        self.debited
+    pub const fn spent(&self) -> u128 {
+        self.spent
     }
 
     /// How many monthly allowances were credited.
@@ -60,15 +101,15 @@ impl Recount {
         self.monthly
     }
 
-    /// The account with the tokens, by their sources, and the generations that the history gives it.
+    /// The account with the tokens, by their kinds, and the generations that the history gives it.
     #[must_use]
     pub const fn counted(&self) -> &Account {
         &self.counted
     }
 
-    /// Whether the tokens that are left come from the same sources as in `account`.
+    /// Whether the tokens that are left are of the same kinds as in `account`.
     #[must_use]
     pub fn has_the_grants_of(&self, account: &Account) -> bool {
-        self.counted.grants == account.grants
+        self.counted.grants.by_kind() == account.grants.by_kind()
     }
 }

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
-use super::{Account, ContentType, Timestamp, UserId};
+use super::{Account, Amount, ContentType, Grant, GrantKind, Priority, Source, Timestamp, UserId, timestamp};
 use crate::plans::{Catalogue, Plan};
 
 /// What callers see of an account: the stats object of contract §2. Amounts are tokens.
@@ -29,6 +29,8 @@ pub struct Stats {
     pub plan: Arc<str>,
     /// Grows with every history entry: of two stats objects the one with the greater version is the newer.
     pub version: u64,
+    /// What the balance is made of, in the order in which debits take it.
+    pub grants: Vec<GrantStats>,
     /// When the next allowance comes.
     #[serde(serialize_with = "Timestamp::serialize_rfc3339")]
     pub next_billing_date: Timestamp,
@@ -43,6 +45,25 @@ pub struct Stats {
     pub created_at: Timestamp,
 }
 
+/// Equal tokens, as callers see them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantStats {
+    /// What debits call it.
+    pub id: GrantKind,
+    /// Where the tokens come from.
+    pub source: Source,
+    /// How many are left.
+    pub remaining: Amount,
+    /// How many were put in since there were none.
+    pub amount: Amount,
+    /// Their own priority, or the catalogue's.
+    pub priority: Priority,
+    /// When they expire, if they do.
+    #[serde(with = "timestamp::optional_rfc3339")]
+    pub expires_at: Option<Timestamp>,
+}
+
 impl Stats {
     /// The stats of a settled account on `plan`.
     pub(super) fn of(account: &Account, plan: &Plan, catalogue: &Catalogue) -> Self {
@@ -50,6 +71,13 @@ impl Stats {
         for name in catalogue.content_types() {
             generations.entry(name.clone()).or_insert(0);
         }
+        let shown = |grant: Grant| {
+            let Grant { kind, remaining, granted } = grant;
+            let GrantKind { source, expires_at, .. } = kind;
+            let priority = catalogue.priorities().of(kind);
+            GrantStats { id: kind, source, remaining, amount: granted, priority, expires_at }
+        };
+        let grants = account.grants.in_spending_order(catalogue.priorities());
         let count = |name: &str| generations.get(&ContentType::new(name)).copied().unwrap_or(0);
         Self {
             member_id: account.user_id.clone(),
@@ -61,6 +89,7 @@ impl Stats {
             total_generations: generations.values().fold(0, |sum, count| sum.saturating_add(*count)),
             plan: Arc::clone(&account.plan),
             version: account.version,
+            grants: grants.into_iter().map(shown).collect(),
             next_billing_date: account.billing.next(plan.time_zone()),
             last_billing_date: account.billing.last(plan.time_zone()),
             last_updated: account.last_entry.timestamp().max(account.opened_at),

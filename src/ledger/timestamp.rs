@@ -37,6 +37,20 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis))
     }
 
+    /// This instant `millis` later; `None` after the year 9999.
+    #[must_use]
+    pub const fn later_by(self, millis: u64) -> Option<Self> {
+        Self::from_millis(self.0.saturating_add(millis))
+    }
+
+    /// The millisecond of this RFC 3339 instant; one before 1970 is the epoch. `None` after the year 9999, as what comes
+    /// later is not the same.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+        Self::from_millis(u64::try_from(time.timestamp_millis()).unwrap_or(0))
+    }
+
     /// This instant as a calendar value.
     #[must_use]
     pub fn to_utc(self) -> DateTime<Utc> {
@@ -49,6 +63,29 @@ impl Timestamp {
     /// Only what the serializer itself reports.
     pub fn serialize_rfc3339<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// An instant that may be missing, as callers see it, for `#[serde(with)]`.
+pub(super) mod optional_rfc3339 {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::Timestamp;
+
+    #[expect(clippy::ref_option, reason = "serde passes the field")]
+    pub(in crate::ledger) fn serialize<S: Serializer>(
+        at: &Option<Timestamp>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => serializer.collect_str(at),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(in crate::ledger) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Timestamp>, D::Error> {
+        let text = String::deserialize(d)?;
+        Timestamp::from_rfc3339(&text).map(Some).ok_or_else(|| Error::custom("it is not an RFC 3339 instant"))
     }
 }
 

@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{Amount, Timestamp};
+use super::{Amount, Paid, Priority, Timestamp, timestamp};
 use crate::mutation::{Mutation, planted};
 
 /// What a generation made, as the catalogue names it: `ARTICLE`, `PRODUCT_DESCRIPTION`. Cheap to clone.
@@ -50,8 +50,8 @@ impl fmt::Display for TransactionType {
     }
 }
 
-/// Where credited tokens come from. The order is the order in which debits take them: what is given comes before what
-/// was paid for.
+/// Where credited tokens come from. The order is the order in which debits took them before each of them said which
+/// grants paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
@@ -65,6 +65,31 @@ pub enum Source {
     Adjustment,
     /// Bought.
     Purchase,
+}
+
+impl Source {
+    const ALL: [Self; 5] = [Self::Initial, Self::Monthly, Self::Promotion, Self::Adjustment, Self::Purchase];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Initial => "initial",
+            Self::Monthly => "monthly",
+            Self::Promotion => "promotion",
+            Self::Adjustment => "adjustment",
+            Self::Purchase => "purchase",
+        }
+    }
+
+    /// The source of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// Names a transaction: `<milliseconds>-<n>`. Ids of one user are unique and increase, so the same text is the page
@@ -169,12 +194,29 @@ pub struct Entry {
     pub content_type: Option<ContentType>,
     /// The balance after this entry, in tokens.
     pub balance: u64,
-    /// Where the tokens come from; only on credits.
+    /// Where the tokens come from; only on credits, and on debits of what expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+    /// The priority that a credit was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+    /// When the tokens of a credit expire.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "timestamp::optional_rfc3339")]
+    pub expires_at: Option<Timestamp>,
+    /// Which grants a debit took its tokens from, in this order. Debits of the first version don't say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<Paid>,
     /// The caller's own data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
+}
+
+impl Entry {
+    /// Whether nobody spent these tokens: their time was over.
+    #[must_use]
+    pub fn is_expiration(&self) -> bool {
+        self.kind == TransactionType::Debit && self.content_type.is_none() && self.source.is_some()
+    }
 }
 
 /// One entry of a user's history, under its id.

@@ -1,15 +1,22 @@
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::{Range, RangeInclusive},
+    sync::Arc,
+};
 
 use chrono::format::{Item, Numeric, StrftimeItems};
 use chrono_tz::Tz;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 use toml::Spanned;
 
-use super::{Catalogue, DemoStep, Labels, Plan, Sold};
+use super::{AllowanceDays, CarryOver, Catalogue, DemoStep, Labels, Plan, Sold};
 use crate::{
-    ledger::{AMOUNT_MAX, Amount, BillingDay, ContentType, Source, UserId},
+    ledger::{AMOUNT_MAX, Amount, BillingDay, ContentType, Priorities, Source, UserId},
     locale::Texts,
 };
+
+/// How long an allowance can last, in days. With each month's own expiry beside the others, an account stays small.
+const ALLOWANCE_DAYS: RangeInclusive<u16> = 1..=366;
 
 /// `plans.toml`, as it is written.
 #[derive(Deserialize)]
@@ -18,6 +25,7 @@ struct File {
     default_plan: Spanned<Arc<str>>,
     plans: BTreeMap<Arc<str>, PlanTable>,
     content_types: BTreeMap<Spanned<String>, ContentTypeTable>,
+    priorities: Priorities,
     labels: LabelsTable,
     test_user: TestUserTable,
 }
@@ -27,6 +35,9 @@ struct File {
 struct PlanTable {
     opening_balance: Balance,
     monthly_allowance: Balance,
+    #[serde(default)]
+    carry_over: CarryOver,
+    allowance_days: Option<AllowanceDays>,
     billing_day: BillingDay,
     time_zone: Zone,
 }
@@ -46,6 +57,7 @@ struct LabelsTable {
     purchase: Texts<Label>,
     promotion: Texts<Label>,
     adjustment: Texts<Label>,
+    expiration: Texts<Label>,
     billing_date: Texts<DateFormat>,
 }
 
@@ -74,6 +86,39 @@ impl TryFrom<u64> for Balance {
 
     fn try_from(tokens: u64) -> Result<Self, Self::Error> {
         if tokens <= AMOUNT_MAX { Ok(Self(tokens)) } else { Err(format!("at most {AMOUNT_MAX} tokens")) }
+    }
+}
+
+impl<'de> Deserialize<'de> for CarryOver {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "carry_over is \"all\", \"none\" or a number of tokens")]
+        enum Written {
+            Word(Word),
+            Tokens(Balance),
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Word {
+            All,
+            None,
+        }
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Word(Word::All) => Self::All,
+            Written::Word(Word::None) => Self::AtMost(0),
+            Written::Tokens(Balance(tokens)) => Self::AtMost(tokens),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for AllowanceDays {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let days = u16::deserialize(deserializer)?;
+        if ALLOWANCE_DAYS.contains(&days) {
+            Ok(Self(days))
+        } else {
+            Err(D::Error::custom("an allowance lasts from 1 to 366 days"))
+        }
     }
 }
 
@@ -199,8 +244,10 @@ pub(super) fn parse(toml: &str) -> Result<Catalogue, String> {
         default_plan: file.default_plan.into_inner(),
         plans: file.plans.into_iter().map(|(name, plan)| (name, plan.into_plan())).collect(),
         content_types,
+        priorities: file.priorities,
         labels: Labels {
             by_source: by_source.into_iter().map(|(source, label)| (source, label.into_texts())).collect(),
+            expiration: labels.expiration.into_texts(),
             billing_date: Texts { fr: labels.billing_date.fr.0, en: labels.billing_date.en.0 },
         },
         test_user: file.test_user.id,
@@ -210,10 +257,12 @@ pub(super) fn parse(toml: &str) -> Result<Catalogue, String> {
 
 impl PlanTable {
     fn into_plan(self) -> Plan {
-        let Self { opening_balance, monthly_allowance, billing_day, time_zone } = self;
+        let Self { opening_balance, monthly_allowance, carry_over, allowance_days, billing_day, time_zone } = self;
         Plan {
             opening_balance: opening_balance.0,
             monthly_allowance: monthly_allowance.0,
+            carry_over,
+            allowance_days,
             billing_day,
             time_zone: time_zone.0,
         }

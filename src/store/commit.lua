@@ -11,7 +11,8 @@
 -- ARGV[4]     after how many entries the history is archived; '' for not at all
 -- ARGV[5]     how long the once records live, in milliseconds
 -- ARGV[6]     n, the number of entries
--- ARGV[7..]   n times: id, tx; then one record for each once key
+-- ARGV[7..]   n times: id, tx; then one record for each once key, '' for one that is only looked
+--             up
 --
 -- Replies
 --   {'done'}                    everything is written
@@ -70,6 +71,9 @@ for i = 1, entries do
 end
 redis.call('HSET', account, 'rev', revision, 'doc', document)
 for i = first_once, #KEYS do
-  redis.call('SET', KEYS[i], ARGV[first_record + i - first_once], 'PX', lifetime)
+  local record = ARGV[first_record + i - first_once]
+  if record ~= '' then
+    redis.call('SET', KEYS[i], record, 'PX', lifetime)
+  end
 end
 return { 'done' }

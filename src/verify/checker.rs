@@ -1,6 +1,6 @@
 use super::{Difference, Finding};
 use crate::{
-    ledger::{Account, Entry, Recount, Source, TransactionId, TransactionType},
+    ledger::{Account, Entry, Misspent, Recount, Source, TransactionId, TransactionType},
     plans::{Catalogue, NotInCatalogue},
     store::{History, inspect::StoredEntry},
     unreadable::Unreadable,
@@ -113,7 +113,14 @@ impl<'a> Checker<'a> {
             Ok(entry) => {
                 self.form(first, &entry, stored);
                 self.balance(&entry, stored);
-                self.current.recount.add(&entry);
+                let sound = self.current.sound;
+                match self.current.recount.add(&entry) {
+                    Err(misspent) if sound || matches!(misspent, Misspent::Sum(_)) => {
+                        self.wrong(stored, Difference::Misspent { amount: entry.amount, misspent });
+                    }
+                    // What a grant had is known only if everything before it is.
+                    Ok(()) | Err(_) => {}
+                }
             }
             Err(error) => {
                 self.current.readable = false;
@@ -149,7 +156,7 @@ impl<'a> Checker<'a> {
         }
         match (entry.kind, entry.source, &entry.content_type) {
             (TransactionType::Credit, None, _) => self.wrong(stored, Difference::NoSource),
-            (TransactionType::Debit, _, None) => self.wrong(stored, Difference::NoContentType),
+            (TransactionType::Debit, None, None) => self.wrong(stored, Difference::NoContentType),
             (TransactionType::Debit, _, Some(content_type))
                 if self.current.history == History::Current
                     && !self.account.generations().contains_key(content_type) =>
@@ -221,8 +228,8 @@ impl<'a> Checker<'a> {
         if balanced && self.current.sound && !recount.has_the_grants_of(account) {
             self.account_is_wrong(Difference::Grants);
         }
-        if u128::from(account.tokens_used()) != recount.debited() {
-            let (account, history) = (account.tokens_used(), recount.debited());
+        if u128::from(account.tokens_used()) != recount.spent() {
+            let (account, history) = (account.tokens_used(), recount.spent());
             self.account_is_wrong(Difference::TokensUsed { account, history });
         }
         for (content_type, count) in account.generations() {

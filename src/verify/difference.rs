@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::{
-    ledger::{Amount, ContentType, Timestamp, TransactionId, TransactionType, UserId},
+    ledger::{Amount, ContentType, Misspent, Timestamp, TransactionId, TransactionType, UserId},
     store::History,
 };
 
@@ -122,6 +122,14 @@ pub enum Difference {
         /// What there was.
         balance: u64,
     },
+    /// A debit whose grants cannot have paid it.
+    #[error("{}", told(*amount, misspent))]
+    Misspent {
+        /// The debit.
+        amount: Amount,
+        /// Why.
+        misspent: Misspent,
+    },
     /// A credit from nowhere.
     #[error("a CREDIT without a source")]
     NoSource,
@@ -142,6 +150,13 @@ pub enum Difference {
         /// When it is due.
         due: Timestamp,
     },
+}
+
+fn told(amount: Amount, misspent: &Misspent) -> String {
+    match misspent {
+        Misspent::Sum(sum) => format!("debits {amount}, and its grants add up to {sum}"),
+        Misspent::Uncovered { grant, amount, had } => format!("takes {amount} from the grant {grant}, which had {had}"),
+    }
 }
 
 impl fmt::Display for Finding {

@@ -15,7 +15,7 @@ const DOCUMENT: &str = concat!(
     r#""lastEntry":"1799150400000-1","#,
     r#""billing":{"firstMonth":"2027-01-01","day":5,"periodsBilled":1},"#,
     r#""tokensUsed":3,"generations":{"ARTICLE":1},"#,
-    r#""grants":[{"source":"initial","remaining":4997},{"source":"monthly","remaining":300},"#,
+    r#""grants":[{"source":"initial","remaining":4997,"granted":5000},{"source":"monthly","remaining":300},"#,
     r#"{"source":"purchase","remaining":10}],"archives":0}"#,
 );
 
@@ -27,7 +27,8 @@ fn somebody() -> UserId {
 fn the_document_is_as_written_here() {
     let debit =
         Command::Debit { content_type: ContentType::new("ARTICLE"), cost: None, description: None, metadata: None };
-    let credit = Command::Credit { amount: tokens(10), source: Source::Purchase, description: None, metadata: None };
+    let credit =
+        Command::Credit { amount: tokens(10), grant: Source::Purchase.into(), description: None, metadata: None };
     let mut account = None;
     for (now, command) in [(1_798_718_400_000, Command::Touch), (1_799_150_400_000, debit), (1_799_150_400_000, credit)]
     {
@@ -41,9 +42,17 @@ fn the_document_is_as_written_here() {
 }
 
 /// What is wrong, what is replaced in the document, by what, and the variant that says so.
-const DAMAGED: [(&str, &str, &str, &str); 41] = [
+const DAMAGED: [(&str, &str, &str, &str); 44] = [
     ("an unknown field", r#""archives":0"#, r#""archives":0,"caps":{}"#, "unreadable"),
-    ("an unknown field in a grant", r#""remaining":300"#, r#""remaining":300,"expiresAt":1"#, "unreadable"),
+    ("an unknown field in a grant", r#""remaining":300"#, r#""remaining":300,"expires":1"#, "unreadable"),
+    ("a priority of 101", r#""remaining":300"#, r#""remaining":300,"priority":101"#, "unreadable"),
+    (
+        "an expiry after the year 9999",
+        r#""remaining":300"#,
+        r#""remaining":300,"expiresAt":253402300800000"#,
+        "unreadable",
+    ),
+    ("more left than granted", r#""remaining":300"#, r#""remaining":300,"granted":299"#, "unreadable"),
     ("an unknown field in the cycle", r#""day":5"#, r#""day":5,"hour":1"#, "unreadable"),
     ("a missing field", r#","archives":0"#, "", "unreadable"),
     ("a field twice", r#""archives":0"#, r#""archives":0,"archives":1"#, "unreadable"),
@@ -73,8 +82,13 @@ const DAMAGED: [(&str, &str, &str, &str); 41] = [
     ("somebody else's", r#""userId":"somebody""#, r#""userId":"somebody2""#, "other user"),
     ("in other letters", r#""userId":"somebody""#, r#""userId":"Somebody""#, "other user"),
     ("a source twice", r#""source":"purchase""#, r#""source":"monthly""#, "grants"),
-    ("grants out of order", r#""source":"initial""#, r#""source":"adjustment""#, "grants"),
-    ("the last one first", r#""source":"purchase""#, r#""source":"initial""#, "grants"),
+    ("another source twice", r#""source":"purchase""#, r#""source":"initial""#, "grants"),
+    (
+        "a kind twice",
+        r#"{"source":"purchase""#,
+        r#"{"source":"monthly","remaining":1,"priority":9},{"priority":9,"source":"monthly""#,
+        "grants",
+    ),
     ("one token too many", r#""remaining":10"#, r#""remaining":9007199254735695"#, "grants"),
     ("two full grants", r#""remaining":10"#, r#""remaining":9007199254740991"#, "grants"),
     ("a month that does not begin on the 1st", "2027-01-01", "2027-01-31", "cycle"),
@@ -111,9 +125,9 @@ fn a_damaged_document_is_refused_for_its_reason() {
 fn what_is_damaged_is_told_by_its_place_and_never_quoted() {
     for (from, to, told) in [
         (r#""tokensUsed":3"#, r#""tokensUsed":"hush""#, "it holds what does not belong there at line 1, column 200"),
-        (r#""archives":0"#, r#""hush":0"#, "it holds what does not belong there at line 1, column 353"),
-        (r#""archives":0}"#, r#""archives":0} hush"#, "it is not JSON at line 1, column 362"),
-        (r#","archives":0}"#, r#","hush"#, "it ends too early at line 1, column 352"),
+        (r#""archives":0"#, r#""hush":0"#, "it holds what does not belong there at line 1, column 368"),
+        (r#""archives":0}"#, r#""archives":0} hush"#, "it is not JSON at line 1, column 377"),
+        (r#","archives":0}"#, r#","hush"#, "it ends too early at line 1, column 367"),
     ] {
         let error = Account::from_document(&DOCUMENT.replace(from, to), &somebody()).unwrap_err();
         let begins = "the document is not an account that this version of Jeton knows: ";

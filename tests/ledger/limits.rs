@@ -2,35 +2,39 @@
 
 use jeton::{
     ledger::{
-        AMOUNT_MAX, Account, Amount, Command, ContentType, Decided, Refusal, Source, Terms, Timestamp, Transaction,
-        UserId, decide,
+        AMOUNT_MAX, Account, Amount, Command, ContentType, Decided, GrantKind, Refusal, Source, Terms, Timestamp,
+        Transaction, UserId, decide,
     },
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{at, catalogue_with, tokens};
+use super::{DAY, at, catalogue_with, tokens};
 
 /// 2027-01-05T00:00Z, a billing day.
-const JANUARY: u64 = 1_799_107_200_000;
-const DAY: u64 = 86_400_000;
+pub(super) const JANUARY: u64 = 1_799_107_200_000;
 
 /// An account on a plan of its own.
-struct Desk {
+pub(super) struct Desk {
     catalogue: Catalogue,
-    account: Option<Account>,
-    now: Timestamp,
+    pub(super) account: Option<Account>,
+    pub(super) now: Timestamp,
 }
 
 impl Desk {
     fn new(opening: u64, allowance: u64) -> Self {
-        let lines = [("opening_balance", opening.to_string()), ("monthly_allowance", allowance.to_string())];
+        Self::with(opening, &allowance.to_string())
+    }
+
+    /// `allowance` may say more lines of the plan.
+    pub(super) fn with(opening: u64, allowance: &str) -> Self {
+        let lines = [("opening_balance", opening.to_string()), ("monthly_allowance", allowance.to_owned())];
         Self { catalogue: catalogue_with(&lines), account: None, now: at(JANUARY) }
     }
 
-    fn ask(&mut self, command: &Command) -> Decided {
+    pub(super) fn ask(&mut self, command: &Command) -> Decided {
         let user = UserId::new("somebody").unwrap();
         let terms =
             Terms { catalogue: &self.catalogue, now: self.now, locale: Locale::French, stage: Stage::Production };
@@ -39,19 +43,18 @@ impl Desk {
         decided
     }
 
-    /// What is left of each source, as the document has it.
-    fn grants(&self) -> Vec<(String, u64)> {
-        let document: Value = serde_json::from_str(&self.account.as_ref().unwrap().to_document().unwrap()).unwrap();
-        let grants = document["grants"].as_array().unwrap().iter();
-        grants.map(|each| (each["source"].as_str().unwrap().to_owned(), each["remaining"].as_u64().unwrap())).collect()
+    /// What is left of each grant, in the order of spending.
+    pub(super) fn grants(&mut self) -> Vec<(String, u64)> {
+        let stats = self.ask(&Command::Touch).result.unwrap().stats;
+        stats.grants.iter().map(|grant| (grant.id.to_string(), grant.remaining.get())).collect()
     }
 }
 
-fn credit(amount: u64, source: Source) -> Command {
-    Command::Credit { amount: tokens(amount), source, description: None, metadata: None }
+pub(super) fn credit(amount: u64, grant: impl Into<GrantKind>) -> Command {
+    Command::Credit { amount: tokens(amount), grant: grant.into(), description: None, metadata: None }
 }
 
-fn debit(cost: Option<u64>) -> Command {
+pub(super) fn debit(cost: Option<u64>) -> Command {
     let content_type = ContentType::new("ARTICLE");
     Command::Debit { content_type, cost: cost.map(tokens), description: None, metadata: None }
 }

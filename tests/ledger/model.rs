@@ -8,7 +8,7 @@ const BALANCE_MAX: i128 = (1 << 53) - 1;
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
 
-/// Where credits come from, in the order in which debits use them up.
+/// Where credits come from.
 pub(super) const SOURCES: [&str; 5] = ["initial", "monthly", "promotion", "adjustment", "purchase"];
 const LABELS: [[&str; 2]; 5] = [
     ["Initialisation du compte", "Account opening"],
@@ -17,8 +17,10 @@ const LABELS: [[&str; 2]; 5] = [
     ["Ajustement du solde", "Balance adjustment"],
     ["Achat de tokens", "Token purchase"],
 ];
-const INITIAL: usize = 0;
-const MONTHLY: usize = 1;
+/// When each is spent: the smaller number first.
+const PRIORITIES: [u8; 5] = [10, 10, 20, 30, 40];
+const INITIAL: Kind = Kind { source: 0, priority: None, expires: None };
+const MONTHLY: Kind = Kind { source: 1, ..INITIAL };
 
 /// What is generated: its name, its cost, its label in French and English.
 const SOLD: [(&str, i128, [&str; 2]); 2] = [
@@ -33,7 +35,7 @@ const DEMO: [(u64, usize); 5] = [(144, 0), (96, 0), (48, 1), (24, 0), (12, 1)];
 pub(super) enum Ask {
     Touch,
     Debit { sold: usize, cost: Option<u64>, description: Option<String> },
-    Credit { amount: u64, source: usize, description: Option<String> },
+    Credit { amount: u64, kind: Kind, description: Option<String> },
     Reset,
 }
 
@@ -43,6 +45,35 @@ pub(super) enum Answer {
     Done,
     TooFew { required: u64, available: u64 },
     TooMany,
+    TooLate,
+}
+
+/// Tokens that are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    pub(super) source: usize,
+    pub(super) priority: Option<u8>,
+    pub(super) expires: Option<u64>,
+}
+
+impl Kind {
+    pub(super) fn priority(self) -> u8 {
+        self.priority.unwrap_or(PRIORITIES[self.source])
+    }
+
+    /// Whether its turn comes before the other's, wherever they stand: by priority, then by expiry.
+    fn comes_before(self, other: Self) -> bool {
+        let until = |kind: Self| kind.expires.unwrap_or(u64::MAX);
+        self.priority() < other.priority() || (self.priority() == other.priority() && until(self) < until(other))
+    }
+}
+
+/// What there is of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bucket {
+    pub(super) kind: Kind,
+    pub(super) left: i128,
+    pub(super) granted: i128,
 }
 
 /// One entry of a history: tokens are positive when they come in.
@@ -52,8 +83,16 @@ pub(super) struct Line {
     pub(super) tokens: i128,
     pub(super) balance: i128,
     pub(super) description: String,
-    /// Which source, or which of what is sold.
-    pub(super) of: usize,
+    pub(super) of: Of,
+}
+
+/// What a line is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    Credit(Kind),
+    /// Which of what is sold, and who paid.
+    Debit(usize, Vec<(Kind, i128)>),
+    Expiration(Kind),
 }
 
 /// The terms of the one plan there is.
@@ -63,6 +102,10 @@ pub(super) struct Rules {
     pub(super) allowance: u64,
     pub(super) day: u64,
     pub(super) demo: bool,
+    /// How much of the allowances is kept at the next one.
+    pub(super) kept: Option<u64>,
+    /// How many days an allowance lasts.
+    pub(super) days: Option<u64>,
 }
 
 /// An account.
@@ -87,32 +130,59 @@ impl Model {
         let (history, last_id) = (Vec::new(), (0, 0));
         let mut model = Self { rules, opened: now, history, next, last_id, version: 0, resets: 0 };
         if model.rules.demo {
-            model.write(now - 7 * DAY, 5000, LABELS[INITIAL][language].to_owned(), INITIAL);
+            model.write(now - 7 * DAY, 5000, LABELS[0][language].to_owned(), Of::Credit(INITIAL));
             for (hours, sold) in DEMO {
                 let (_, cost, label) = SOLD[sold];
-                model.write(now - hours * HOUR, -cost, label[language].to_owned(), sold);
+                model.spend(now - hours * HOUR, cost, label[language].to_owned(), sold);
             }
         } else if model.rules.opening > 0 {
-            model.write(now, model.rules.opening.into(), LABELS[INITIAL][language].to_owned(), INITIAL);
+            model.write(now, model.rules.opening.into(), LABELS[0][language].to_owned(), Of::Credit(INITIAL));
         }
         model
     }
 
-    /// Bills each month that has come by `now`.
+    /// Applies what has come by `now`: of the next expiry and the next billing the earlier one, again and again.
     pub(super) fn settle(&mut self, now: u64, language: usize) {
-        while self.next_billing() <= now {
-            let ((year, month), at) = (self.next, self.next_billing());
-            let day = self.rules.day.min(days_in(year, month));
-            let tokens = i128::from(self.rules.allowance).min(BALANCE_MAX - self.balance());
-            if tokens > 0 {
-                let description = match language {
-                    0 => format!("Facturation mensuelle du {day:02}/{:02}/{year}", month + 1),
-                    _ => format!("Monthly billing of {year}-{:02}-{day:02}", month + 1),
-                };
-                self.write(at, tokens, description, MONTHLY);
+        loop {
+            let billing = self.next_billing();
+            match self.next_expiry() {
+                Some((at, kind, left)) if at <= now.min(billing) => self.expire(at, kind, left),
+                _ if billing <= now => self.bill(billing, language),
+                _ => return,
             }
-            self.next = after(self.next);
         }
+    }
+
+    fn bill(&mut self, at: u64, language: usize) {
+        let (year, month) = self.next;
+        let day = self.rules.day.min(days_in(year, month));
+        if let Some(kept) = self.rules.kept {
+            let mut allowances = self.buckets();
+            allowances.retain(|bucket| bucket.kind.source == MONTHLY.source);
+            let mut beyond = allowances.iter().map(|bucket| bucket.left).sum::<i128>() - i128::from(kept);
+            while beyond > 0 {
+                let Bucket { kind, left, .. } = allowances.remove(turn(&allowances).unwrap());
+                self.expire(at, kind, left.min(beyond));
+                beyond -= left;
+            }
+        }
+        let tokens = i128::from(self.rules.allowance).min(BALANCE_MAX - self.balance());
+        if tokens > 0 {
+            let description = match language {
+                0 => format!("Facturation mensuelle du {day:02}/{:02}/{year}", month + 1),
+                _ => format!("Monthly billing of {year}-{:02}-{day:02}", month + 1),
+            };
+            let kind = Kind { expires: self.rules.days.map(|days| at + days * DAY), ..MONTHLY };
+            self.write(at, tokens, description, Of::Credit(kind));
+        }
+        self.next = after(self.next);
+    }
+
+    /// When the first tokens expire, which, and how many.
+    pub(super) fn next_expiry(&self) -> Option<(u64, Kind, i128)> {
+        let expiring = self.buckets().into_iter().filter_map(|bucket| Some((bucket.kind.expires?, bucket)));
+        let (at, bucket) = expiring.min_by_key(|(at, _)| *at)?;
+        Some((at, bucket.kind, bucket.left))
     }
 
     /// What a settled account does at `now`.
@@ -125,14 +195,17 @@ impl Model {
                 if cost > self.balance() {
                     return Answer::TooFew { required: cost as u64, available: self.balance() as u64 };
                 }
-                self.write(now, -cost, description.clone().unwrap_or_else(|| label[language].to_owned()), *sold);
+                self.spend(now, cost, description.clone().unwrap_or_else(|| label[language].to_owned()), *sold);
             }
-            Ask::Credit { amount, source, description } => {
+            Ask::Credit { amount, kind, description } => {
+                if kind.expires.is_some_and(|expires| expires <= now.max(self.last_id.0)) {
+                    return Answer::TooLate;
+                }
                 if i128::from(*amount) + self.balance() > BALANCE_MAX {
                     return Answer::TooMany;
                 }
-                let description = description.clone().unwrap_or_else(|| LABELS[*source][language].to_owned());
-                self.write(now, (*amount).into(), description, *source);
+                let description = description.clone().unwrap_or_else(|| LABELS[kind.source][language].to_owned());
+                self.write(now, (*amount).into(), description, Of::Credit(*kind));
             }
             Ask::Reset => {
                 let before = std::mem::replace(self, Self::open(self.rules.clone(), now, language));
@@ -150,7 +223,24 @@ impl Model {
         Answer::Done
     }
 
-    fn write(&mut self, at: u64, tokens: i128, description: String, of: usize) {
+    /// Takes from whoever's turn it is, again and again.
+    fn spend(&mut self, at: u64, cost: i128, description: String, sold: usize) {
+        let mut buckets = self.buckets();
+        let (mut missing, mut paid) = (cost, Vec::new());
+        while missing > 0 {
+            let turn = turn(&buckets).expect("the model lets nobody spend what is not there");
+            let Bucket { kind, left, .. } = buckets.remove(turn);
+            paid.push((kind, left.min(missing)));
+            missing -= left.min(missing);
+        }
+        self.write(at, -cost, description, Of::Debit(sold, paid));
+    }
+
+    fn expire(&mut self, at: u64, kind: Kind, tokens: i128) {
+        self.write(at, -tokens, "Expiration".to_owned(), Of::Expiration(kind));
+    }
+
+    fn write(&mut self, at: u64, tokens: i128, description: String, of: Of) {
         self.last_id = id_after(self.last_id, at);
         self.version += 1;
         self.history.push(Line { id: self.last_id, tokens, balance: self.balance() + tokens, description, of });
@@ -161,30 +251,44 @@ impl Model {
     }
 
     pub(super) fn used(&self) -> i128 {
-        self.history.iter().map(|line| -line.tokens.min(0)).sum()
+        self.history.iter().filter(|line| matches!(line.of, Of::Debit(..))).map(|line| -line.tokens).sum()
     }
 
     pub(super) fn generations(&self, sold: usize) -> usize {
-        self.history.iter().filter(|line| line.tokens < 0 && line.of == sold).count()
+        self.history.iter().filter(|line| matches!(line.of, Of::Debit(of, _) if of == sold)).count()
     }
 
-    /// What is left of each source: each debit used up what came first in the order of the sources.
-    pub(super) fn left(&self) -> [i128; 5] {
-        let mut left = [0; 5];
+    /// What is left, oldest first.
+    pub(super) fn buckets(&self) -> Vec<Bucket> {
+        let mut buckets: Vec<Bucket> = Vec::new();
         for line in &self.history {
-            if line.tokens > 0 {
-                left[line.of] += line.tokens;
-                continue;
+            let moved = match &line.of {
+                Of::Credit(kind) | Of::Expiration(kind) => vec![(*kind, line.tokens)],
+                Of::Debit(_, paid) => paid.iter().map(|(kind, tokens)| (*kind, -tokens)).collect(),
+            };
+            for (kind, tokens) in moved {
+                match buckets.iter_mut().find(|bucket| bucket.kind == kind) {
+                    Some(bucket) => {
+                        bucket.left += tokens;
+                        bucket.granted = (bucket.granted + tokens.max(0)).min(BALANCE_MAX);
+                    }
+                    None => buckets.push(Bucket { kind, left: tokens, granted: tokens }),
+                }
+                buckets.retain(|bucket| bucket.left != 0);
             }
-            let mut missing = -line.tokens;
-            for tokens in &mut left {
-                let taken = missing.min(*tokens);
-                *tokens -= taken;
-                missing -= taken;
-            }
-            assert_eq!(missing, 0, "the model lets nobody spend what is not there");
         }
-        left
+        assert!(buckets.iter().all(|bucket| bucket.left > 0), "the model lets nobody spend what is not there");
+        buckets
+    }
+
+    /// The same, in the order of spending.
+    pub(super) fn in_spending_order(&self) -> Vec<Bucket> {
+        let mut buckets = self.buckets();
+        let mut ordered = Vec::new();
+        while let Some(turn) = turn(&buckets) {
+            ordered.push(buckets.remove(turn));
+        }
+        ordered
     }
 
     pub(super) fn next_billing(&self) -> u64 {
@@ -196,6 +300,12 @@ impl Model {
         let (year, month) = if month == 0 { (year - 1, 11) } else { (year, month - 1) };
         midnight(year, month, self.rules.day)
     }
+}
+
+/// The place of the one whose turn it is: the oldest of those that none comes before.
+fn turn(buckets: &[Bucket]) -> Option<usize> {
+    let is_turn = |bucket: &Bucket| !buckets.iter().any(|other| other.kind.comes_before(bucket.kind));
+    buckets.iter().position(is_turn)
 }
 
 fn id_after((millis, number): (u64, u32), at: u64) -> (u64, u32) {

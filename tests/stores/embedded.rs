@@ -21,7 +21,7 @@ async fn the_embedded_store_belongs_to_one_process_and_outlives_it() {
     let mut world = World::new(&store, "u");
     let mut draft = world.draft(&[debit("ARTICLE", 3), Command::Reset, credit(5)], START);
     draft.commit.once = vec![once("key", "answer")];
-    let record = draft.commit.once[0].1.clone();
+    let record = draft.commit.once[0].1.clone().unwrap();
     world.write(draft).await;
     let World { user, stored, entries, archives, .. } = world;
     store.note_due(&user, at(START + 1)).await.unwrap();

@@ -28,7 +28,7 @@ pub(crate) fn article(cost: u64) -> Generation {
 /// So many bought tokens.
 pub(crate) fn tokens(amount: u64) -> TokenCredit {
     let amount = Amount::new(amount).unwrap();
-    TokenCredit { amount, source: Source::Purchase, description: None, metadata: None }
+    TokenCredit { amount, grant: Source::Purchase.into(), description: None, metadata: None }
 }
 
 /// A caller, with this idempotency key if any.

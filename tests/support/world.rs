@@ -129,9 +129,9 @@ pub(crate) fn revision() -> Revision {
 }
 
 /// A key and what is to be remembered under it.
-pub(crate) fn once(key: &str, body: &str) -> (IdempotencyKey, OnceRecord) {
+pub(crate) fn once(key: &str, body: &str) -> (IdempotencyKey, Option<OnceRecord>) {
     let record = OnceRecord { commit: revision(), fingerprint: "f".repeat(64), status: 200, body: body.to_owned() };
-    (IdempotencyKey::new(key).unwrap(), record)
+    (IdempotencyKey::new(key).unwrap(), Some(record))
 }
 
 /// A debit of `cost` for a generation.
@@ -143,5 +143,5 @@ pub(crate) fn debit(content_type: &str, cost: u64) -> Command {
 /// A credit of bought tokens.
 pub(crate) fn credit(amount: u64) -> Command {
     let amount = Amount::new(amount).unwrap();
-    Command::Credit { amount, source: Source::Purchase, description: None, metadata: None }
+    Command::Credit { amount, grant: Source::Purchase.into(), description: None, metadata: None }
 }

@@ -116,6 +116,7 @@ impl<'a> Writing<'a> {
         self.accounts.insert(user, (revision, commit.document.as_str())).map_err(broken)?;
         self.forget(now, commit.once.len().saturating_add(FORGOTTEN_MORE_MAX)).map_err(broken)?;
         for (key, record) in &commit.once {
+            let Some(record) = record else { continue };
             let record = serde_json::to_string(record).map_err(|error| StoreError::Damaged(error.to_string()))?;
             self.remember(user, key, now, &record).map_err(broken)?;
         }

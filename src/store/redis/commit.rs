@@ -93,8 +93,8 @@ impl RedisStore {
             call.arg(id.to_string()).arg(entry);
         }
         for (_, record) in once {
-            let record = serde_json::to_string(record).map_err(|error| StoreError::Damaged(error.to_string()))?;
-            call.arg(record);
+            let record = record.as_ref().map(serde_json::to_string).transpose();
+            call.arg(record.map_err(|error| StoreError::Damaged(error.to_string()))?.unwrap_or_default());
         }
         Ok(call)
     }

@@ -110,6 +110,7 @@ pub(super) fn entries() -> Vec<Case> {
             |it| it.entry(1, |entry| entry["amount"] = json!(4)),
             told(&[
                 "history, entry @11: the balance after it is 4997, and 4996 follows from the entry before",
+                "history, entry @11: debits 4, and its grants add up to 3",
                 "the balance is 5000, and the history adds up to 4999",
                 "tokensUsed is 10, and the debits of the history add up to 11",
             ]),
@@ -182,6 +183,7 @@ pub(super) fn entries() -> Vec<Case> {
             |it| it.entry(1, |entry| entry["amount"] = json!(5_001)),
             told(&[
                 "history, entry @11: debits 5001 from a balance of 5000",
+                "history, entry @11: debits 5001, and its grants add up to 3",
                 "the balance is 5000, and the history adds up to 2",
                 "tokensUsed is 10, and the debits of the history add up to 5008",
             ]),
@@ -218,6 +220,36 @@ pub(super) fn forms() -> Vec<Case> {
                 "0 periods are billed, and the history has 1 monthly entries",
             ]),
         ),
+        (
+            "grants that do not add up",
+            |it| it.entry(1, |entry| entry["grants"][0]["amount"] = json!(2)),
+            told(&["history, entry @11: debits 3, and its grants add up to 2"]),
+        ),
+        (
+            "a grant that was not there",
+            |it| it.entry(1, |entry| entry["grants"][0]["id"] = json!("promotion:p5")),
+            told(&["history, entry @11: takes 3 from the grant promotion:p5, which had 0"]),
+        ),
+        (
+            "grants that add up to more",
+            |it| it.entry(3, |entry| entry["grants"] = json!([{"id": "purchase", "amount": 11}])),
+            told(&["history, entry @13: debits 5, and its grants add up to 11"]),
+        ),
+        (
+            "a second grant that was not there",
+            |it| {
+                it.entry(1, |entry| {
+                    entry["grants"] = json!([{"id": "initial", "amount": 2}, {"id": "purchase", "amount": 1}]);
+                });
+            },
+            told(&["history, entry @11: takes 1 from the grant purchase, which had 0"]),
+        ),
+        (
+            "another grant that had enough",
+            |it| it.entry(3, |entry| entry["grants"][0]["id"] = json!("purchase")),
+            told(&["the balance is right, but its grants are not those that the history leaves"]),
+        ),
+        ("the id of no grant", |it| it.entry(1, |entry| entry["grants"][0]["id"] = json!("gift")), vec![]),
         (
             "an entry of another form",
             |it| it.entry(1, |entry| *entry = json!({"amount": 3})),

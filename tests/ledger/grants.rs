@@ -1,0 +1,379 @@
+//! Grants: every short life around an expiry and a billing goes as the model says; which of them pays; how a plan carries
+//! its allowance over; and accounts of the first version.
+
+use std::thread;
+
+use jeton::{
+    ledger::{
+        Account, Command, Decided, Entry, GrantKind, Priority, Recount, Refusal, Source, Terms, TransactionType,
+        UserId, decide,
+    },
+    locale::Locale,
+    plans::Catalogue,
+    stage::Stage,
+};
+
+use super::{
+    Ask, DAY, Kind, Life, Rules, Step, Until, When, at,
+    limits::{Desk, JANUARY, credit, debit},
+    tokens,
+};
+
+/// A plan whose allowances of 4 tokens are kept so far, and last so many days.
+fn rules(kept: Option<u64>, days: Option<u64>) -> Rules {
+    Rules { opening: 5, allowance: 4, day: 5, demo: false, kept, days }
+}
+
+/// What is asked in short lives, with tokens that expire at `expiry`.
+fn asks(expiry: u64) -> Vec<(Ask, Option<Until>)> {
+    let credit = |amount, source, priority| {
+        let kind = Kind { source, priority, expires: None };
+        Ask::Credit { amount, kind, description: None }
+    };
+    vec![
+        (credit(10, 4, Some(0)), Some(Until::At(expiry))),
+        (credit(10, 4, None), None),
+        (Ask::Debit { sold: 0, cost: Some(12), description: None }, None),
+        (Ask::Debit { sold: 1, cost: Some(3), description: None }, None),
+        (Ask::Reset, None),
+        (Ask::Touch, None),
+    ]
+}
+
+/// Lives all lives of `depth` steps that begin as `life` did: each of `asks` at each of `instants`, where `later` says
+/// from which of them on the next step may come. Gives how many there were.
+fn live_all(
+    life: &Life,
+    depth: u32,
+    asks: &[(Ask, Option<Until>)],
+    instants: &[u64],
+    later: fn(usize) -> usize,
+) -> u64 {
+    let mut lives = 1;
+    for (ask, until) in asks {
+        for (place, instant) in instants.iter().enumerate().filter(|_| depth > 0) {
+            let mut life = life.clone();
+            let when = When::At(*instant);
+            life.live(&Step { when, ask: ask.clone(), until: *until, language: 0, look: 128 });
+            let from = later(place);
+            let rest: &[u64] = &instants[from..];
+            lives += live_all(&life, depth - 1, asks, rest, later);
+        }
+    }
+    lives
+}
+
+#[test]
+fn every_short_life_around_an_expiry_and_a_billing_goes_as_the_model_says() {
+    let around = |instant: u64| [instant - 1, instant, instant + 1];
+    let apart = [around(JANUARY - 10), around(JANUARY)].concat();
+    // Tokens expire before a billing, after it, and with it, on each kind of plan.
+    let cases = [
+        (rules(None, None), JANUARY - 10, apart.clone()),
+        (rules(Some(0), Some(1)), JANUARY + DAY, [around(JANUARY), around(JANUARY + DAY)].concat()),
+        (rules(Some(2), None), JANUARY, around(JANUARY).to_vec()),
+    ];
+    thread::scope(|scope| {
+        let lives = cases.into_iter().map(|(rules, expiry, instants)| {
+            scope.spawn(move || {
+                let life = Life::new(rules, JANUARY - DAY);
+                // Clocks go on; and, for shorter lives, also back.
+                let (depth, asks) = (if instants.len() > 3 { 3 } else { 4 }, asks(expiry));
+                live_all(&life, depth, &asks, &instants, |place| place)
+                    + live_all(&life, depth - 1, &asks, &instants, |_| 0)
+            })
+        });
+        let lives: Vec<_> = lives.collect();
+        let lives: u64 = lives.into_iter().map(|lives| lives.join().unwrap()).sum();
+        assert!(lives > 50_000, "{lives}");
+    });
+}
+
+fn kind(source: Source, priority: Option<u8>, expires_at: Option<u64>) -> GrantKind {
+    let priority = priority.map(|number| Priority::new(number).unwrap());
+    GrantKind { source, priority, expires_at: expires_at.map(at) }
+}
+
+#[test]
+fn debits_take_by_priority_then_by_expiry_then_by_age() {
+    let (soon, late) = (JANUARY + DAY, JANUARY + 2 * DAY);
+    // In the order in which they come.
+    let grants = [
+        (1, kind(Source::Purchase, None, None)),
+        (2, kind(Source::Purchase, None, Some(late))),
+        (3, kind(Source::Purchase, None, Some(soon))),
+        (4, kind(Source::Adjustment, Some(40), Some(soon))),
+        (5, kind(Source::Promotion, Some(40), None)),
+        (6, kind(Source::Promotion, Some(100), Some(soon))),
+        (7, kind(Source::Promotion, None, None)),
+        (8, kind(Source::Adjustment, Some(0), None)),
+        (9, kind(Source::Purchase, Some(40), Some(soon))),
+    ];
+    let mut desk = Desk::with(10, "20");
+    desk.ask(&Command::Touch);
+    for (amount, kind) in grants {
+        assert!(desk.ask(&credit(amount, kind)).result.is_ok());
+    }
+    let expected = [
+        ("adjustment:p0".to_owned(), 8),
+        ("initial".to_owned(), 10),
+        ("promotion".to_owned(), 7),
+        (format!("purchase:e{soon}"), 3),
+        (format!("adjustment:p40:e{soon}"), 4),
+        (format!("purchase:p40:e{soon}"), 9),
+        (format!("purchase:e{late}"), 2),
+        ("purchase".to_owned(), 1),
+        ("promotion:p40".to_owned(), 5),
+        (format!("promotion:p100:e{soon}"), 6),
+    ];
+    assert_eq!(desk.grants(), expected);
+
+    // One debit after the other says which of them paid, in this order.
+    let all: u64 = expected.iter().map(|(_, tokens)| tokens).sum();
+    let mut paid: Vec<(String, u64)> = Vec::new();
+    for cost in [8, 2, 9, 6, 13, 16].into_iter().chain([all - 54]) {
+        let entry = desk.ask(&debit(Some(cost))).result.unwrap().transaction.unwrap().entry;
+        assert_eq!(entry.grants.iter().map(|paid| paid.amount.get()).sum::<u64>(), cost);
+        for part in entry.grants {
+            let id = part.grant.to_string();
+            match paid.last_mut().filter(|(last, _)| *last == id) {
+                Some((_, tokens)) => *tokens += part.amount.get(),
+                None => paid.push((id, part.amount.get())),
+            }
+        }
+    }
+    assert_eq!(paid, expected);
+    assert_eq!(desk.grants(), []);
+}
+
+#[test]
+fn tokens_can_be_spent_until_the_millisecond_before_they_expire() {
+    let expiry = JANUARY + DAY;
+    for (now, left) in [(expiry - 1, 2), (expiry, 0), (expiry + 1, 0), (expiry + 3 * DAY, 0)] {
+        let mut desk = Desk::with(0, "0");
+        desk.ask(&credit(5, kind(Source::Promotion, None, Some(expiry))));
+        desk.now = at(now);
+        let decided = desk.ask(&debit(None));
+        assert_eq!(decided.account.balance(), left, "{now}");
+        let Decided { entries, result, .. } = decided;
+        let entry = &entries[0].entry;
+        if let Err(refused) = result {
+            assert_eq!(refused.refusal, Refusal::InsufficientTokens { required: tokens(3), available: 0 });
+            assert_eq!(refused.stats.tokens_used, 0);
+            assert_eq!((entries.len(), entries[0].id.timestamp()), (1, at(expiry)), "at its own instant");
+            let written = [
+                r#"{"type":"DEBIT","amount":5,"description":"Expiration","balance":0,"source":"promotion","#,
+                &format!(r#""grants":[{{"id":"promotion:e{expiry}","amount":5}}]}}"#),
+            ];
+            assert_eq!(serde_json::to_string(entry).unwrap(), written.concat());
+            assert!(entry.is_expiration());
+        } else {
+            assert!(left > 0 && !entry.is_expiration(), "{entry:?}");
+        }
+    }
+}
+
+#[test]
+fn equal_tokens_are_one_grant_for_as_long_as_there_are_some() {
+    let mut desk = Desk::with(0, "0");
+    let twice = [None, Some(5)].map(|priority| kind(Source::Promotion, priority, Some(JANUARY + DAY)));
+    for amount in [10, 20, 30] {
+        for kind in twice {
+            desk.ask(&credit(amount, kind));
+        }
+    }
+    let grants = |desk: &mut Desk| -> Vec<(u64, u64)> {
+        let stats = desk.ask(&Command::Touch).result.unwrap().stats;
+        stats.grants.iter().map(|grant| (grant.remaining.get(), grant.amount.get())).collect()
+    };
+    assert_eq!(grants(&mut desk), [(60, 60), (60, 60)]);
+    desk.ask(&debit(Some(50)));
+    desk.ask(&credit(1, twice[1]));
+    assert_eq!(grants(&mut desk), [(11, 61), (60, 60)]);
+    desk.ask(&debit(Some(11)));
+    desk.ask(&credit(2, twice[1]));
+    assert_eq!(grants(&mut desk), [(2, 2), (60, 60)], "once there are none left it begins anew");
+}
+
+#[test]
+fn a_credit_that_has_expired_is_refused_also_by_a_clock_that_is_behind() {
+    for (behind, until, accepted) in [(0, 0, false), (0, 1, true), (10, 0, false), (10, -1, false), (10, 1, true)] {
+        let mut desk = Desk::with(5, "0");
+        desk.ask(&Command::Touch);
+        desk.now = at(JANUARY - behind);
+        let before = desk.account.clone().unwrap();
+        let kind = kind(Source::Purchase, None, Some(JANUARY.checked_add_signed(until).unwrap()));
+        let decided = desk.ask(&credit(1, kind));
+        let refusal = decided.result.err().map(|refused| refused.refusal);
+        assert_eq!(refusal, (!accepted).then_some(Refusal::ExpiredAlready), "{behind} {until}");
+        assert_eq!((decided.account == before, decided.entries.is_empty()), (!accepted, !accepted));
+    }
+}
+
+#[test]
+fn what_a_plan_does_not_carry_over_expires_before_the_next_allowance_and_nothing_else_does() {
+    // What the plan says, what is spent in the first month, and what is left of each grant after the second billing.
+    for (plan, spent, expected) in [
+        ("20", 0, vec![("initial", 10), ("monthly", 40), ("promotion", 30), ("purchase", 50)]),
+        ("20\ncarry_over = \"all\"", 15, vec![("monthly", 35), ("promotion", 30), ("purchase", 50)]),
+        ("20\ncarry_over = \"none\"", 0, vec![("initial", 10), ("monthly", 20), ("promotion", 30), ("purchase", 50)]),
+        ("20\ncarry_over = \"none\"", 35, vec![("monthly", 20), ("promotion", 25), ("purchase", 50)]),
+        ("20\ncarry_over = 7", 0, vec![("initial", 10), ("monthly", 27), ("promotion", 30), ("purchase", 50)]),
+        ("20\ncarry_over = 7", 23, vec![("monthly", 27), ("promotion", 30), ("purchase", 50)]),
+        ("20\ncarry_over = 7", 24, vec![("monthly", 26), ("promotion", 30), ("purchase", 50)]),
+    ] {
+        let mut desk = Desk::with(10, plan);
+        for (amount, source) in [(50, Source::Purchase), (30, Source::Promotion)] {
+            desk.ask(&credit(amount, source));
+        }
+        desk.now = at(JANUARY + 31 * DAY);
+        desk.ask(&Command::Touch);
+        if spent > 0 {
+            desk.ask(&debit(Some(spent)));
+        }
+        desk.now = at(JANUARY + 59 * DAY);
+        let billed = desk.ask(&Command::Touch);
+        let left: Vec<_> = desk.grants();
+        assert_eq!(left, expected.iter().map(|(id, tokens)| ((*id).to_owned(), *tokens)).collect::<Vec<_>>(), "{plan}");
+        let kinds: Vec<_> = billed.entries.iter().map(|each| (each.entry.is_expiration(), each.id)).collect();
+        assert!(kinds.iter().all(|(_, id)| id.timestamp() == at(JANUARY + 59 * DAY)), "{plan}: {kinds:?}");
+        assert!(
+            kinds.is_sorted_by(|(one, _), (next, _)| one > next) && billed.billed.tokens == 20,
+            "{plan}: {kinds:?}"
+        );
+    }
+}
+
+#[test]
+fn of_allowances_the_one_that_lasts_longest_is_carried_over() {
+    let mut desk = Desk::with(0, "20\ncarry_over = 25\nallowance_days = 80");
+    desk.ask(&Command::Touch);
+    let billings = [31, 59, 90].map(|days| JANUARY + days * DAY);
+    let expiries = billings.map(|billing| billing + 80 * DAY);
+    let left = [[20, 0, 0], [20, 20, 0], [5, 20, 20]];
+    for (billing, left) in billings.into_iter().zip(left) {
+        desk.now = at(billing);
+        let expected = expiries.iter().zip(left).filter(|(_, left)| *left > 0);
+        let expected: Vec<_> = expected.map(|(expiry, left)| (format!("monthly:e{expiry}"), left)).collect();
+        assert_eq!(desk.grants(), expected);
+    }
+}
+
+#[test]
+fn after_ten_years_an_account_is_as_small_as_after_a_month() {
+    for (plan, grants_max) in [
+        ("300", 1),
+        ("300\ncarry_over = \"none\"", 1),
+        ("300\nallowance_days = 30", 2),
+        ("300\nallowance_days = 366", 13),
+        ("300\ncarry_over = 1000\nallowance_days = 366", 5),
+    ] {
+        let mut desk = Desk::with(0, plan);
+        desk.ask(&Command::Touch);
+        let mut longest = 0;
+        for day in 1..=3_650 {
+            desk.now = at(JANUARY + day * DAY);
+            desk.ask(&debit(Some(1 + day % 7)));
+            if day % 50 == 0 {
+                desk.ask(&credit(70, Source::Purchase));
+            }
+            let account = desk.account.as_ref().unwrap();
+            longest = longest.max(account.to_document().unwrap().len());
+            let grants = desk.grants().into_iter().filter(|(id, _)| id.starts_with("monthly")).count();
+            assert!(grants <= grants_max, "{plan}: {grants}");
+        }
+        // What the numbers and the grants of one account take at most, whatever its age is.
+        assert!(longest < 420 + 70 * grants_max, "{plan}: {longest} bytes");
+    }
+}
+
+#[test]
+fn the_id_of_a_grant_is_written_in_one_way() {
+    let kinds = [kind(Source::Initial, None, None), kind(Source::Purchase, Some(0), None)];
+    let more = [kind(Source::Monthly, None, Some(0)), kind(Source::Adjustment, Some(100), Some(253_402_300_799_999))];
+    for kind in kinds.into_iter().chain(more) {
+        assert_eq!(kind.to_string().parse::<GrantKind>().unwrap(), kind);
+    }
+    for text in [
+        "",
+        "gift",
+        "Purchase",
+        "purchase:",
+        "purchase:p",
+        "purchase:p101",
+        "purchase:p05",
+        "purchase:p-1",
+        "purchase:p+1",
+        "purchase:e",
+        "purchase:e253402300800000",
+        "purchase:e1:p1",
+        "purchase:p1:p1",
+        "purchase:e1:e1",
+        "purchase:x1",
+        "purchase :p1",
+        "purchase:p256",
+        ":p1",
+    ] {
+        assert!(text.parse::<GrantKind>().is_err(), "{text:?}");
+    }
+}
+
+/// The account and the histories that the reference showed for the version before grants had kinds.
+const BEFORE: &str = concat!(
+    r#"{"format":1,"userId":"alice","plan":"standard","openedAt":1795461725207,"version":5,"#,
+    r#""lastEntry":"1795461725224-0","billing":{"firstMonth":"2026-12-01","day":5,"periodsBilled":0},"#,
+    r#""tokensUsed":3,"generations":{"ARTICLE":1},"#,
+    r#""grants":[{"source":"initial","remaining":4997},{"source":"purchase","remaining":10}],"archives":1}"#,
+);
+const ENTRIES_BEFORE: [&str; 3] = [
+    r#"{"type":"CREDIT","amount":5000,"description":"Initialisation du compte","balance":5000,"source":"initial"}"#,
+    concat!(
+        r#"{"type":"DEBIT","amount":3,"description":"Génération article","contentType":"ARTICLE","balance":4997,"#,
+        r#""metadata":{"a":2,"b":1}}"#,
+    ),
+    r#"{"type":"CREDIT","amount":10,"description":"Achat de tokens","balance":5007,"source":"purchase"}"#,
+];
+
+#[test]
+fn an_account_of_the_version_before_opens_settles_and_spends_unchanged() {
+    let alice = UserId::new("alice").unwrap();
+    let account = Account::from_document(BEFORE, &alice).unwrap();
+    assert_eq!(account.to_document().unwrap(), BEFORE);
+    let mut recount = Recount::of(&account);
+    for written in ENTRIES_BEFORE {
+        let entry: Entry = serde_json::from_str(written).unwrap();
+        assert_eq!(serde_json::to_string(&entry).unwrap(), written);
+        recount.add(&entry).unwrap();
+    }
+    assert!(recount.has_the_grants_of(&account));
+
+    let ask = |account: &Account, command: &Command, now: u64| {
+        let catalogue = Catalogue::built_in().unwrap();
+        let terms = Terms { catalogue, now: at(now), locale: Locale::French, stage: Stage::Production };
+        decide(Some(account.clone()), &alice, command, terms).unwrap()
+    };
+    let read = ask(&account, &Command::Touch, 1_795_461_800_000);
+    assert_eq!((&read.account, read.entries.len()), (&account, 0), "a read writes nothing");
+    assert_eq!(read.account.to_document().unwrap(), BEFORE);
+    let shown: Vec<_> = read.result.unwrap().stats.grants;
+    let shown: Vec<_> = shown.iter().map(|grant| (grant.id.to_string(), grant.remaining, grant.amount)).collect();
+    assert_eq!(
+        shown,
+        [("initial".to_owned(), 4997, 4997), ("purchase".to_owned(), 10, 10)]
+            .map(|(id, left, amount)| { (id, tokens(left), tokens(amount)) })
+    );
+
+    // The first billing, and then all but three of its tokens.
+    let spent = ask(&account, &debit(Some(5_304)), 1_796_428_800_000);
+    let amounts: Vec<_> = spent.entries.iter().map(|each| (each.entry.kind, each.entry.amount.get())).collect();
+    assert_eq!(amounts, [(TransactionType::Credit, 300), (TransactionType::Debit, 5_304)]);
+    assert_eq!(
+        serde_json::to_string(&spent.entries[1].entry.grants).unwrap(),
+        r#"[{"id":"initial","amount":4997},{"id":"monthly","amount":300},{"id":"purchase","amount":7}]"#
+    );
+    for each in &spent.entries {
+        recount.add(&each.entry).unwrap();
+    }
+    assert!(recount.has_the_grants_of(&spent.account));
+    assert_eq!((recount.sum(), recount.spent(), spent.account.balance()), (3, 5_307, 3));
+}
