@@ -8,7 +8,7 @@ use futures_util::{StreamExt, future::join_all, poll, stream};
 use jeton::{
     committer::Reply,
     history::Selection,
-    ledger::{Command, Refusal, Source, UserId},
+    ledger::{Command, GrantKind, Priority, Refusal, Source, UserId},
     locale::Locale,
     stats_service::{StatsService, TokenCredit},
     store::{Store, redis::RedisStore},
@@ -18,7 +18,7 @@ use rustix::process::Signal;
 use crate::support::{
     redis::Redis,
     service::{article, caller, granted, refused, rendered, service_over, tokens},
-    world::{World, debit, entries},
+    world::{DAY, World, debit, entries},
 };
 
 /// A Redis that knows the script, and services over it, each as in a process of its own.
@@ -80,10 +80,20 @@ async fn a_debit_on_a_known_account_is_one_commit() {
         let counted = processes.counted(processes.debit(0, 3)).await;
         assert_eq!(counted, (balance, known.clone()));
     }
+    // Also where five grants pay it.
+    let service = &processes.services[0];
+    for priority in 0..4 {
+        let expires_at = service.now().later_by(DAY);
+        let grant = GrantKind { source: Source::Promotion, priority: Priority::new(priority), expires_at };
+        granted(service.add_tokens(&processes.user, TokenCredit { grant, ..tokens(1) }, caller(None)).await);
+    }
+    let (paid, cost) = processes.counted(service.record_generation(&processes.user, article(5), caller(None))).await;
+    assert_eq!(granted(paid).transaction.unwrap().entry.grants.len(), 5);
+    assert_eq!(cost, known);
     let mut unknown = known;
     unknown.insert("hmget".to_owned(), 1);
     let counted = processes.counted(processes.debit(1, 3)).await;
-    assert_eq!(counted, (4_988, unknown), "to this process the account was new");
+    assert_eq!(counted, (4_987, unknown), "to this process the account was new");
 }
 
 #[tokio::test]

@@ -114,3 +114,30 @@ async fn one_key_at_once_from_several_processes_has_one_effect() {
     assert_eq!(client.stats("u").await["tokenBalance"], 5000 - 20 * 5);
     assert_eq!(client.history("u").await.len(), 21);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_names_a_request_stays_the_same_from_version_to_version() {
+    let redis = Redis::start();
+    let deployment = Deployment::start(&redis, &DEVELOPMENT);
+    let client = deployment.client();
+    // A retry may come after an upgrade: it must find the answer that the version before remembered.
+    for (key, function, body, fingerprint) in [
+        (
+            "credit",
+            "tokens",
+            json!({"userId": "u", "amount": 7}),
+            "1cc72ee19b527ae25a3c703c65f1586d4b9c959fcfef14eee7d55f045cac31df",
+        ),
+        (
+            "debit",
+            "generations",
+            json!({"userId": "u", "metadata": {"b": 1, "a": [2]}}),
+            "fd65851a23bfc158b720ce35bcb7ca87b270247a0002a0bf17eb693b5ab9a983",
+        ),
+    ] {
+        client.post_once(function, key, body).await.ok();
+        let record: String = redis.command(&["GET", &format!("jeton:{{u}}:once:{key}")]);
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(record["fingerprint"], fingerprint, "{key}");
+    }
+}

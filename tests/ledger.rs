@@ -2,7 +2,7 @@
 //! an expiry and a billing; tables of the limits, of grants and of damaged documents.
 
 mod documents;
-mod grants;
+pub(crate) mod grants;
 mod limits;
 mod model;
 

@@ -29,6 +29,7 @@ mod export;
 mod failover;
 mod faults;
 mod frozen;
+mod grants;
 mod guarantees;
 mod history;
 mod idempotency;

@@ -319,19 +319,38 @@ fn the_id_of_a_grant_is_written_in_one_way() {
 }
 
 /// The account and the histories that the reference showed for the version before grants had kinds.
-const BEFORE: &str = concat!(
+pub(crate) const BEFORE: &str = concat!(
     r#"{"format":1,"userId":"alice","plan":"standard","openedAt":1795461725207,"version":5,"#,
     r#""lastEntry":"1795461725224-0","billing":{"firstMonth":"2026-12-01","day":5,"periodsBilled":0},"#,
     r#""tokensUsed":3,"generations":{"ARTICLE":1},"#,
     r#""grants":[{"source":"initial","remaining":4997},{"source":"purchase","remaining":10}],"archives":1}"#,
 );
-const ENTRIES_BEFORE: [&str; 3] = [
-    r#"{"type":"CREDIT","amount":5000,"description":"Initialisation du compte","balance":5000,"source":"initial"}"#,
-    concat!(
-        r#"{"type":"DEBIT","amount":3,"description":"Génération article","contentType":"ARTICLE","balance":4997,"#,
-        r#""metadata":{"a":2,"b":1}}"#,
+pub(crate) const ENTRIES_BEFORE: [(&str, &str); 3] = [
+    (
+        "1795461725207-0",
+        r#"{"type":"CREDIT","amount":5000,"description":"Initialisation du compte","balance":5000,"source":"initial"}"#,
     ),
-    r#"{"type":"CREDIT","amount":10,"description":"Achat de tokens","balance":5007,"source":"purchase"}"#,
+    (
+        "1795461725216-0",
+        concat!(
+            r#"{"type":"DEBIT","amount":3,"description":"Génération article","contentType":"ARTICLE","balance":4997,"#,
+            r#""metadata":{"a":2,"b":1}}"#,
+        ),
+    ),
+    (
+        "1795461725224-0",
+        r#"{"type":"CREDIT","amount":10,"description":"Achat de tokens","balance":5007,"source":"purchase"}"#,
+    ),
+];
+pub(crate) const ARCHIVE_BEFORE: [(&str, &str); 2] = [
+    (
+        "1795461725196-0",
+        r#"{"type":"CREDIT","amount":5000,"description":"Initialisation du compte","balance":5000,"source":"initial"}"#,
+    ),
+    (
+        "1795461725196-1",
+        r#"{"type":"DEBIT","amount":3,"description":"Génération article","contentType":"ARTICLE","balance":4997}"#,
+    ),
 ];
 
 #[test]
@@ -340,7 +359,7 @@ fn an_account_of_the_version_before_opens_settles_and_spends_unchanged() {
     let account = Account::from_document(BEFORE, &alice).unwrap();
     assert_eq!(account.to_document().unwrap(), BEFORE);
     let mut recount = Recount::of(&account);
-    for written in ENTRIES_BEFORE {
+    for (_, written) in ENTRIES_BEFORE {
         let entry: Entry = serde_json::from_str(written).unwrap();
         assert_eq!(serde_json::to_string(&entry).unwrap(), written);
         recount.add(&entry).unwrap();

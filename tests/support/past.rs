@@ -32,17 +32,25 @@ pub(crate) fn service_at(store: Arc<dyn Store>, rfc3339: &str) -> StatsService {
     StatsService::new(store, Catalogue::built_in().unwrap(), Stage::Development, Arc::new(At(at.into())))
 }
 
-/// Opens an account for each of `users` at `rfc3339`.
-pub(crate) async fn open_at(store: Arc<dyn Store>, users: &[String], rfc3339: &str) {
+/// Does `work` with the service as it was at `rfc3339`.
+pub(crate) async fn as_of(store: Arc<dyn Store>, rfc3339: &str, work: impl AsyncFnOnce(&StatsService)) {
     let service = service_at(Arc::clone(&store), rfc3339);
-    for user in users {
-        service.get_user_stats(&UserId::new(user).unwrap(), Locale::French).await.unwrap();
-    }
+    work(&service).await;
     drop(service);
     // What committed for it holds the store a moment longer than its answers.
     while Arc::strong_count(&store) > 1 {
         tokio::task::yield_now().await;
     }
+}
+
+/// Opens an account for each of `users` at `rfc3339`.
+pub(crate) async fn open_at(store: Arc<dyn Store>, users: &[String], rfc3339: &str) {
+    as_of(store, rfc3339, async |service| {
+        for user in users {
+            service.get_user_stats(&UserId::new(user).unwrap(), Locale::French).await.unwrap();
+        }
+    })
+    .await;
 }
 
 /// The billing day `months` before the last one, at 12:00: an account opened then has `months` billings to come, and

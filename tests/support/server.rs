@@ -2,7 +2,7 @@
 
 use std::{fmt, fs, path::Path, process::Command, sync::Arc};
 
-use jeton::store::embedded::EmbeddedStore;
+use jeton::store::{Store, embedded::EmbeddedStore};
 use serde_json::Value;
 
 use super::{
@@ -184,12 +184,17 @@ impl Backend {
 
     /// Both, each with accounts that were opened at `rfc3339`.
     pub(crate) async fn both_since(settings: Settings<'_>, users: &[String], rfc3339: &str) -> [Self; 2] {
+        Self::both_after(settings, async |store| past::open_at(store, users, rfc3339).await).await
+    }
+
+    /// Both, each with what `work` did to its store.
+    pub(crate) async fn both_after(settings: Settings<'_>, work: impl AsyncFn(Arc<dyn Store>)) -> [Self; 2] {
         let redis = Redis::start();
-        past::open_at(redis.store(), users, rfc3339).await;
+        work(redis.store()).await;
         let deployment = Deployment::start(&redis, settings);
         let folder = tempfile::tempdir().unwrap();
         let store = EmbeddedStore::open(&folder.path().join(".jeton")).unwrap();
-        past::open_at(Arc::new(store), users, rfc3339).await;
+        work(Arc::new(store)).await;
         let local = Local::start(folder.path(), &[], settings);
         [Self::Platform { _redis: redis, deployment }, Self::Embedded { local, _folder: folder }]
     }
