@@ -129,7 +129,11 @@ impl FromStr for GrantKind {
 
 impl Serialize for GrantKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self {
+            // Most are so, and each debit writes some.
+            Self { source, priority: None, expires_at: None } => source.serialize(serializer),
+            Self { .. } => serializer.collect_str(self),
+        }
     }
 }
 
@@ -192,7 +196,6 @@ impl From<Grant> for Stored {
 
 /// What was taken from a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Paid {
     /// Which one.
     #[serde(rename = "id")]
@@ -226,11 +229,9 @@ impl Grants {
         counted.fold(0, |sum, grant| sum.saturating_add(grant.remaining.get()))
     }
 
-    /// In the order in which debits take them.
-    pub(super) fn in_spending_order(&self, priorities: Priorities) -> Vec<Grant> {
-        let mut grants = self.0.clone();
-        grants.sort_by_cached_key(|grant| priorities.rank(grant.kind));
-        grants
+    /// Each of them, the oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Grant> {
+        self.0.iter()
     }
 
     /// The kind that is the first to expire, and when.

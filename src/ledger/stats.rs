@@ -2,7 +2,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
-use super::{Account, Amount, ContentType, Grant, GrantKind, Priority, Source, Timestamp, UserId, timestamp};
+use super::{
+    Account, Amount, ContentType, Grant, GrantKind, Priorities, Priority, Source, Timestamp, UserId, timestamp,
+};
 use crate::plans::{Catalogue, Plan};
 
 /// What callers see of an account: the stats object of contract §2. Amounts are tokens.
@@ -64,6 +66,14 @@ pub struct GrantStats {
     pub expires_at: Option<Timestamp>,
 }
 
+impl GrantStats {
+    fn of(grant: &Grant, priorities: Priorities) -> Self {
+        let Grant { kind, remaining, granted } = *grant;
+        let GrantKind { source, expires_at, .. } = kind;
+        Self { id: kind, source, remaining, amount: granted, priority: priorities.of(kind), expires_at }
+    }
+}
+
 impl Stats {
     /// The stats of a settled account on `plan`.
     pub(super) fn of(account: &Account, plan: &Plan, catalogue: &Catalogue) -> Self {
@@ -71,13 +81,10 @@ impl Stats {
         for name in catalogue.content_types() {
             generations.entry(name.clone()).or_insert(0);
         }
-        let shown = |grant: Grant| {
-            let Grant { kind, remaining, granted } = grant;
-            let GrantKind { source, expires_at, .. } = kind;
-            let priority = catalogue.priorities().of(kind);
-            GrantStats { id: kind, source, remaining, amount: granted, priority, expires_at }
-        };
-        let grants = account.grants.in_spending_order(catalogue.priorities());
+        let priorities = catalogue.priorities();
+        let mut grants: Vec<_> = account.grants.iter().map(|grant| GrantStats::of(grant, priorities)).collect();
+        // Equals stay in the order of their age.
+        grants.sort_by_key(|grant| priorities.rank(grant.id));
         let count = |name: &str| generations.get(&ContentType::new(name)).copied().unwrap_or(0);
         Self {
             member_id: account.user_id.clone(),
@@ -89,7 +96,7 @@ impl Stats {
             total_generations: generations.values().fold(0, |sum, count| sum.saturating_add(*count)),
             plan: Arc::clone(&account.plan),
             version: account.version,
-            grants: grants.into_iter().map(shown).collect(),
+            grants,
             next_billing_date: account.billing.next(plan.time_zone()),
             last_billing_date: account.billing.last(plan.time_zone()),
             last_updated: account.last_entry.timestamp().max(account.opened_at),

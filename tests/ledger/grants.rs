@@ -78,9 +78,8 @@ fn every_short_life_around_an_expiry_and_a_billing_goes_as_the_model_says() {
             scope.spawn(move || {
                 let life = Life::new(rules, JANUARY - DAY);
                 // Clocks go on; and, for shorter lives, also back.
-                let (depth, asks) = (if instants.len() > 3 { 3 } else { 4 }, asks(expiry));
-                live_all(&life, depth, &asks, &instants, |place| place)
-                    + live_all(&life, depth - 1, &asks, &instants, |_| 0)
+                let ((on, back), asks) = (if instants.len() > 3 { (3, 2) } else { (4, 3) }, asks(expiry));
+                live_all(&life, on, &asks, &instants, |place| place) + live_all(&life, back, &asks, &instants, |_| 0)
             })
         });
         let lives: Vec<_> = lives.collect();
