@@ -39,6 +39,8 @@ pub enum Mutation {
     IdsFollowClock,
     /// What has expired can be spent until a billing sweeps it away.
     ExpireAtBilling,
+    /// A credit that comes too late is refused without a look at its key.
+    RefuseWithoutLooking,
     /// Tokens can still be spent in the millisecond in which they expire.
     ExpireLate,
     /// A debit takes from the oldest grant first, whatever its priority and its expiry.
@@ -49,7 +51,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::SkipRevisionCheck,
         Self::AcknowledgeBeforeWriting,
         Self::RememberAfterAnswering,
@@ -65,6 +67,7 @@ impl Mutation {
         Self::SpendWithoutSettling,
         Self::IdsFollowClock,
         Self::ExpireAtBilling,
+        Self::RefuseWithoutLooking,
         Self::ExpireLate,
         Self::PayByAge,
         Self::CarryOverTakesPurchases,

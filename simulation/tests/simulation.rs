@@ -22,6 +22,7 @@ const FOUND_BY: [(Mutation, u64); Mutation::ALL.len()] = [
     (Mutation::SpendWithoutSettling, 0),
     (Mutation::IdsFollowClock, 0),
     (Mutation::ExpireAtBilling, 0),
+    (Mutation::RefuseWithoutLooking, 36),
     (Mutation::ExpireLate, 529),
     (Mutation::PayByAge, 0),
     (Mutation::CarryOverTakesPurchases, 0),

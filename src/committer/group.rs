@@ -160,7 +160,11 @@ impl<'a> Group<'a> {
                 archive = Some(Archive { after: entries.len().saturating_add(after), number: archives });
             }
             entries.extend(decided.entries);
-            let forgotten = planted(Mutation::ForgetRefusals) && decided.result.is_err();
+            let forgotten = match &decided.result {
+                Err(Refused { refusal: Refusal::ExpiredAlready, .. }) => planted(Mutation::RefuseWithoutLooking),
+                Err(_) => planted(Mutation::ForgetRefusals),
+                Ok(_) => false,
+            };
             if let Some(idempotency) = request.idempotency.as_ref().filter(|_| !forgotten) {
                 once.push(remember(idempotency, &revision, &decided.result));
             }
@@ -270,8 +274,8 @@ impl Base {
     }
 }
 
-/// What is remembered under the key of a request. A request that cannot be meant is not: its key is only looked up, as it
-/// may have been meant when it was first asked.
+/// What is remembered under the key of a request. That a credit comes too late is not: its key is only looked up, as it may
+/// have come in time when it was first asked for.
 fn remember(
     idempotency: &Idempotency,
     revision: &Revision,

@@ -75,7 +75,8 @@ impl Format {
     }
 
     fn head(self) -> Vec<u8> {
-        const COLUMNS: &str = "id,type,amount,description,contentType,timestamp,balance,source,reservationId,refundOf,metadata,grants\r\n";
+        const COLUMNS: &str = "id,type,amount,description,contentType,timestamp,balance,source,reservationId,refundOf,\
+                               metadata,grants\r\n";
         match self {
             Self::Csv => COLUMNS.into(),
             Self::Ndjson => Vec::new(),
