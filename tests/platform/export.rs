@@ -40,7 +40,7 @@ async fn long_history() -> Redis {
     let mut world = World::new(store.as_ref(), "u");
     let credit = Command::Credit {
         amount: Amount::new(1).unwrap(),
-        source: Source::Purchase,
+        grant: Source::Purchase.into(),
         description: Some("entry".to_owned()),
         metadata: None,
     };
