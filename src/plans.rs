@@ -45,7 +45,7 @@ pub enum CarryOver {
     /// All of it.
     #[default]
     All,
-    /// At most so many tokens.
+    /// At most so many tokens, or none.
     AtMost(u64),
 }
 
@@ -72,12 +72,18 @@ impl Plan {
         self.carry_over
     }
 
-    /// When an allowance that comes at `billed` expires, if it does.
+    /// When an allowance that comes at `billed` expires, if it does, given when the next one comes. One of which nothing
+    /// is carried over goes then, and says so from the beginning: that way it is spent before what stays.
     #[must_use]
-    pub fn allowance_expires_at(&self, billed: Timestamp) -> Option<Timestamp> {
+    pub fn allowance_expires_at(&self, billed: Timestamp, next_billing: Timestamp) -> Option<Timestamp> {
         const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-        let AllowanceDays(days) = self.allowance_days?;
-        billed.later_by(DAY_MS.saturating_mul(days.into()))
+        let lasts =
+            self.allowance_days.and_then(|AllowanceDays(days)| billed.later_by(DAY_MS.saturating_mul(days.into())));
+        let replaced = match self.carry_over {
+            CarryOver::AtMost(0) => Some(next_billing).filter(|next_billing| *next_billing > billed),
+            CarryOver::All | CarryOver::AtMost(_) => None,
+        };
+        lasts.into_iter().chain(replaced).min()
     }
 
     /// The day of the month.

@@ -1,6 +1,7 @@
 //! The rules of the ledger: any life of an account goes as the reference [model] says, and so does every short one around
 //! an expiry and a billing; tables of the limits, of grants and of damaged documents.
 
+mod allowances;
 mod documents;
 pub(crate) mod grants;
 mod limits;

@@ -116,7 +116,7 @@ impl Checked<'_> {
         let mut expected = calendar::billings(self.world.catalogue, opened - AHEAD_MS_MAX, until);
         expected.retain(|billing| billing.due > opened || Some(billing.description.as_str()) == first);
         let (_, plan) = self.world.catalogue.default_plan().unwrap();
-        let mut timeline = Timeline::new(plan, &expected, opened);
+        let mut timeline = Timeline::new(plan.monthly_allowance(), self.world.allowance, &expected, opened);
         let mut expiries = Vec::new();
         for written in history {
             timeline.take(written).map_err(|wrong| format!("of {user}: {wrong}"))?;

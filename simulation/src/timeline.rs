@@ -3,12 +3,13 @@
 //! Whatever is due comes before what is decided later: expiries and billings in the order of their instants, at one
 //! instant the expiries first. Each has its own instant, unless a clock that ran ahead has written beyond it.
 
-use jeton::{
-    ledger::{Entry, GrantKind, Paid, Source, Timestamp, TransactionType},
-    plans::{CarryOver, Plan},
-};
+use jeton::ledger::{Entry, GrantKind, Paid, Source, Timestamp, TransactionType};
 
-use crate::{calendar::Billing, server::Written, trace::Shown};
+use crate::{
+    calendar::{Allowance, Billing},
+    server::Written,
+    trace::Shown,
+};
 
 /// When tokens of each source are spent: the smaller number first.
 const PRIORITIES: [(Source, u8); 5] = [
@@ -21,7 +22,9 @@ const PRIORITIES: [(Source, u8); 5] = [
 
 /// A history under way.
 pub(crate) struct Timeline<'a> {
-    plan: &'a Plan,
+    /// How much each billing brings.
+    tokens: u64,
+    allowance: Allowance,
     /// The billings to come.
     billings: &'a [Billing],
     /// Kinds of tokens and what is left of them, the oldest first.
@@ -32,8 +35,8 @@ pub(crate) struct Timeline<'a> {
 
 impl<'a> Timeline<'a> {
     /// A history that was opened at `opened` and is to have these billings.
-    pub(crate) const fn new(plan: &'a Plan, billings: &'a [Billing], opened: u64) -> Self {
-        Self { plan, billings, buckets: Vec::new(), last: opened }
+    pub(crate) const fn new(tokens: u64, allowance: Allowance, billings: &'a [Billing], opened: u64) -> Self {
+        Self { tokens, allowance, billings, buckets: Vec::new(), last: opened }
     }
 
     /// The billing that comes next.
@@ -75,9 +78,10 @@ impl<'a> Timeline<'a> {
     }
 
     fn bill(&mut self, entry: &Entry, at: u64) -> Result<(), String> {
-        let Some((Billing { due, description }, later)) = self.billings.split_first() else {
+        let Some((billing, later)) = self.billings.split_first() else {
             return Err("billed once too often".to_owned());
         };
+        let Billing { due, description, .. } = billing;
         if *description != *entry.description || at != self.last.max(*due) {
             return Err(format!("to be billed at {due} as {description:?}"));
         }
@@ -87,9 +91,9 @@ impl<'a> Timeline<'a> {
         if let Some((kind, left)) = self.not_carried_over() {
             return Err(format!("billed with {left} of {kind} that are not carried over"));
         }
-        let expires_at = self.plan.allowance_expires_at(Timestamp::from_millis(*due).unwrap());
-        if (entry.amount.get(), entry.expires_at) != (self.plan.monthly_allowance(), expires_at) {
-            return Err(format!("an allowance is {} until {expires_at:?}", self.plan.monthly_allowance()));
+        let expires_at = self.allowance.expires_at(billing);
+        if (entry.amount.get(), entry.expires_at.map(Timestamp::as_millis)) != (self.tokens, expires_at) {
+            return Err(format!("an allowance is {} until {expires_at:?}", self.tokens));
         }
         self.billings = later;
         self.put(entry);
@@ -154,7 +158,7 @@ impl<'a> Timeline<'a> {
 
     /// Of the allowances that the next billing finds, the first to go, and how much of it goes.
     fn not_carried_over(&self) -> Option<(GrantKind, u64)> {
-        let CarryOver::AtMost(kept) = self.plan.carry_over() else { return None };
+        let kept = self.allowance.kept?;
         let allowances = self.in_turn(|kind| kind.source == Source::Monthly);
         let beyond =
             allowances.iter().map(|(_, left)| left).sum::<u64>().checked_sub(kept).filter(|beyond| *beyond > 0)?;

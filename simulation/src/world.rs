@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    calendar,
+    calendar::{self, Allowance},
     chance::Chance,
     client::{self, Client, Seen},
     network::{Line, Weather},
@@ -45,6 +45,7 @@ const SETTLING_ATTEMPTS: u32 = 20;
 pub(crate) struct World {
     pub(crate) server: Arc<Server>,
     pub(crate) catalogue: &'static Catalogue,
+    pub(crate) allowance: Allowance,
     pub(crate) start: Start,
     pub(crate) trace: Trace,
     weather: Weather,
@@ -86,13 +87,14 @@ impl World {
     /// The run of `seed`: the world in the end, and what its clients saw.
     pub(crate) async fn live(seed: u64, trace: &Trace) -> (Arc<Self>, Vec<Seen>) {
         let mut chance = Chance::new(seed);
-        let catalogue = calendar::catalogue(chance.below(4));
+        let (catalogue, allowance) = calendar::catalogue(chance.below(4));
         let seasons = seasons(catalogue, &mut chance);
         let start = Start { began: Instant::now(), millis: seasons[0] };
         let weather = Weather::any(&mut chance);
         let world = Arc::new(Self {
             server: Server::new(start),
             catalogue,
+            allowance: *allowance,
             start,
             trace: trace.clone(),
             weather,

@@ -248,7 +248,8 @@ fn settle(account: &mut Account, plan: &Plan, terms: Terms<'_>, entries: &mut Ve
     loop {
         if let Some((kind, expires_at)) = account.grants.first_to_expire()
             && expires_at <= due
-            && is_over(expires_at, due, terms.now)
+            && is_over(expires_at, terms.now)
+            && !(planted(Mutation::ExpireAtBilling) && due > terms.now)
         {
             entries.extend(expire(account, Amount::MAX, |other| (other == kind).then_some(()), expires_at, terms));
             continue;
@@ -269,18 +270,15 @@ fn settle(account: &mut Account, plan: &Plan, terms: Terms<'_>, entries: &mut Ve
     }
 }
 
-fn is_over(expires_at: Timestamp, due: Timestamp, now: Timestamp) -> bool {
+fn is_over(expires_at: Timestamp, now: Timestamp) -> bool {
     if planted(Mutation::ExpireLate) {
         return expires_at < now;
-    }
-    if planted(Mutation::ExpireAtBilling) {
-        return due <= now;
     }
     expires_at <= now
 }
 
-/// Bills the period that is due. What the plan does not carry over expires first; an allowance that the balance has no
-/// room for is cut to the room, without an entry if that is none.
+/// Bills the period that is due. What the plan does not carry over expires first, also if it came when the plan did not say
+/// so yet; an allowance that the balance has no room for is cut to the room, without an entry if that is none.
 fn bill(
     account: &mut Account,
     plan: &Plan,
@@ -302,7 +300,8 @@ fn bill(
         }
     }
     let amount = Amount::new(plan.monthly_allowance().min(account.room()))?;
-    let grant = GrantKind { expires_at: plan.allowance_expires_at(due), ..Source::Monthly.into() };
+    let expires_at = plan.allowance_expires_at(due, account.billing.next(plan.time_zone()));
+    let grant = GrantKind { expires_at, ..Source::Monthly.into() };
     let text = terms.catalogue.monthly_label(date, terms.locale);
     credit(account, amount, grant, text, None, due).ok()
 }

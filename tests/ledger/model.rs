@@ -172,7 +172,11 @@ impl Model {
                 0 => format!("Facturation mensuelle du {day:02}/{:02}/{year}", month + 1),
                 _ => format!("Monthly billing of {year}-{:02}-{day:02}", month + 1),
             };
-            let kind = Kind { expires: self.rules.days.map(|days| at + days * DAY), ..MONTHLY };
+            // What the next one will find nothing of is known to go then.
+            let (year, month) = after(self.next);
+            let replaced = self.rules.kept.filter(|kept| *kept == 0).map(|_| midnight(year, month, self.rules.day));
+            let lasts = self.rules.days.map(|days| at + days * DAY);
+            let kind = Kind { expires: replaced.into_iter().chain(lasts).min(), ..MONTHLY };
             self.write(at, tokens, description, Of::Credit(kind));
         }
         self.next = after(self.next);
