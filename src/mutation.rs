@@ -43,6 +43,8 @@ pub enum Mutation {
     RefuseWithoutLooking,
     /// Tokens can still be spent in the millisecond in which they expire.
     ExpireLate,
+    /// Tokens are gone some time before they expire.
+    ExpireEarly,
     /// A debit takes from the oldest grant first, whatever its priority and its expiry.
     PayByAge,
     /// What a plan does not carry over is taken from all grants.
@@ -51,7 +53,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::SkipRevisionCheck,
         Self::AcknowledgeBeforeWriting,
         Self::RememberAfterAnswering,
@@ -69,6 +71,7 @@ impl Mutation {
         Self::ExpireAtBilling,
         Self::RefuseWithoutLooking,
         Self::ExpireLate,
+        Self::ExpireEarly,
         Self::PayByAge,
         Self::CarryOverTakesPurchases,
     ];

@@ -34,12 +34,14 @@ pub(crate) struct Kept {
     pub(crate) due: Option<Timestamp>,
 }
 
-/// An entry, the history it is in, who wrote it, and when, in milliseconds.
+/// An entry, the history it is in, who wrote it, and when, in milliseconds: by the clock that decided it, and by the true
+/// one.
 #[derive(Clone)]
 pub(crate) struct Written {
     pub(crate) transaction: Transaction,
     pub(crate) history: u32,
     pub(crate) mark: Revision,
+    pub(crate) decided: u64,
     pub(crate) at: u64,
 }
 
@@ -70,7 +72,8 @@ impl Kept {
             let entry: Entry = serde_json::from_str(entry).unwrap();
             let transaction = Transaction { id: *id, entry };
             let history = before + u32::from(put_away);
-            self.written.push(Written { transaction, history, mark: commit.revision.clone(), at });
+            let (mark, decided) = (commit.revision.clone(), commit.now.as_millis());
+            self.written.push(Written { transaction, history, mark, decided, at });
         }
         self.account = Some((commit.revision.clone(), commit.document.clone()));
         if remembers {

@@ -1,7 +1,8 @@
 //! A history as time and its calls must have written it: a second ledger, of buckets of tokens, by rules of its own.
 //!
 //! Whatever is due comes before what is decided later: expiries and billings in the order of their instants, at one
-//! instant the expiries first. Each has its own instant, unless a clock that ran ahead has written beyond it.
+//! instant the expiries first. Each has its own instant, unless a clock that ran ahead has written beyond it, and none comes before the clock
+//! that decided it has reached that instant.
 
 use jeton::ledger::{Entry, GrantKind, Paid, Source, Timestamp, TransactionType};
 
@@ -55,9 +56,9 @@ impl<'a> Timeline<'a> {
         let at = written.transaction.id.timestamp().as_millis();
         let wrong = |told: String| Err(format!("{told}: {:?} {}", entry.description, written.transaction.shown()));
         let taken = match (entry.kind, entry.source) {
-            (TransactionType::Credit, Some(Source::Monthly)) => self.bill(entry, at),
+            (TransactionType::Credit, Some(Source::Monthly)) => self.bill(entry, at, written.decided),
             (TransactionType::Credit, _) => self.nothing_is_due(at).map(|()| self.put(entry)),
-            (TransactionType::Debit, Some(_)) => self.expire(entry, at),
+            (TransactionType::Debit, Some(_)) => self.expire(entry, at, written.decided),
             (TransactionType::Debit, None) => self.nothing_is_due(at).and_then(|()| self.spend(entry)),
         };
         self.last = at;
@@ -77,13 +78,16 @@ impl<'a> Timeline<'a> {
         }
     }
 
-    fn bill(&mut self, entry: &Entry, at: u64) -> Result<(), String> {
+    fn bill(&mut self, entry: &Entry, at: u64, decided: u64) -> Result<(), String> {
         let Some((billing, later)) = self.billings.split_first() else {
             return Err("billed once too often".to_owned());
         };
         let Billing { due, description, .. } = billing;
         if *description != *entry.description || at != self.last.max(*due) {
             return Err(format!("to be billed at {due} as {description:?}"));
+        }
+        if *due > decided {
+            return Err(format!("billed at {decided}, and due at {due}"));
         }
         if let Some(expiry) = self.next_expiry().filter(|expiry| expiry <= due) {
             return Err(format!("billed at {due} before what expires at {expiry}"));
@@ -101,7 +105,7 @@ impl<'a> Timeline<'a> {
     }
 
     /// Either tokens whose time is over go, all of them, or those that the next billing does not carry over.
-    fn expire(&mut self, entry: &Entry, at: u64) -> Result<(), String> {
+    fn expire(&mut self, entry: &Entry, at: u64, decided: u64) -> Result<(), String> {
         let billing = self.next_billing().map_or(u64::MAX, |billing| billing.due);
         let (due, (kind, amount)) = match self.first_to_expire().filter(|(expiry, _)| *expiry <= billing) {
             Some(first) => first,
@@ -111,6 +115,9 @@ impl<'a> Timeline<'a> {
         let expected = (self.last.max(due), Some(kind.source), amount, vec![(kind, amount)]);
         if told != expected {
             return Err(format!("expected {expected:?}, found {told:?}"));
+        }
+        if due > decided {
+            return Err(format!("gone at {decided}, and there until {due}"));
         }
         self.remove(kind, amount);
         Ok(())

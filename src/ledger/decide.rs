@@ -274,6 +274,9 @@ fn is_over(expires_at: Timestamp, now: Timestamp) -> bool {
     if planted(Mutation::ExpireLate) {
         return expires_at < now;
     }
+    if planted(Mutation::ExpireEarly) {
+        return expires_at.earlier_by(100) <= now;
+    }
     expires_at <= now
 }
 
