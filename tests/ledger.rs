@@ -4,10 +4,11 @@
 mod allowances;
 mod documents;
 pub(crate) mod grants;
+mod histories;
 mod limits;
 mod model;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use chrono::SecondsFormat;
 use jeton::{
@@ -22,7 +23,10 @@ use jeton::{
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
 
-use self::model::{Answer, Ask, Bucket, Kind, Line, Model, Of, Rules, SOURCES};
+use self::{
+    histories::{assert_history, assert_verified},
+    model::{Answer, Ask, Bucket, Kind, Line, Model, Of, Rules, SOURCES},
+};
 use crate::catalogue::{PLANS_TOML, with_line};
 
 const SOURCE: [Source; 5] = [Source::Initial, Source::Monthly, Source::Promotion, Source::Adjustment, Source::Purchase];
@@ -267,6 +271,7 @@ impl Life {
         }
         self.history.append(&mut entries);
         assert_history(&self.history);
+        assert_verified(&decided.account, &self.catalogue, &self.history);
         assert_eq!(self.history.last().map_or(0, |last| last.entry.balance), decided.account.balance());
         (self.now, self.account, self.model) = (now, Some(decided.account), Some(after));
     }
@@ -380,19 +385,4 @@ fn assert_same(account: &Account, stats: &Stats, model: &Model) {
     };
     let grants: Vec<Value> = model.in_spending_order().into_iter().map(shown).collect();
     assert_eq!(json!(stats.grants), json!(grants));
-}
-
-/// What must hold of a history whatever was asked: it adds up, its ids increase, no month comes twice.
-fn assert_history(history: &[Transaction]) {
-    let mut balance = 0_i128;
-    let mut billed = BTreeSet::new();
-    for Transaction { entry, .. } in history {
-        let amount = i128::from(entry.amount.get());
-        balance += if entry.kind == TransactionType::Credit { amount } else { -amount };
-        assert_eq!(balance, i128::from(entry.balance));
-        assert!((0..=i128::from(AMOUNT_MAX)).contains(&balance));
-        let monthly = entry.source == Some(Source::Monthly) && entry.description.contains("mensuelle du");
-        assert!(!monthly || billed.insert(&entry.description), "{} comes twice", entry.description);
-    }
-    assert!(history.is_sorted_by(|earlier, later| earlier.id < later.id));
 }

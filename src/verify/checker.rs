@@ -1,6 +1,6 @@
 use super::{Difference, Finding};
 use crate::{
-    ledger::{Account, Entry, Misspent, Recount, Source, TransactionId, TransactionType},
+    ledger::{Account, Entry, GrantKind, Misspent, Paid, Recount, Source, TransactionId, TransactionType},
     plans::{Catalogue, NotInCatalogue},
     store::{History, inspect::StoredEntry},
     unreadable::Unreadable,
@@ -112,6 +112,9 @@ impl<'a> Checker<'a> {
         match serde_json::from_slice::<Entry>(&stored.document) {
             Ok(entry) => {
                 self.form(first, &entry, stored);
+                if let Some(id) = stored.transaction_id() {
+                    self.time(id, &entry, stored);
+                }
                 self.balance(&entry, stored);
                 let sound = self.current.sound;
                 match self.current.recount.add(&entry) {
@@ -156,6 +159,7 @@ impl<'a> Checker<'a> {
         }
         match (entry.kind, entry.source, &entry.content_type) {
             (TransactionType::Credit, None, _) => self.wrong(stored, Difference::NoSource),
+            (TransactionType::Debit, Some(_), Some(_)) => self.wrong(stored, Difference::SpentAndExpired),
             (TransactionType::Debit, None, None) => self.wrong(stored, Difference::NoContentType),
             (TransactionType::Debit, _, Some(content_type))
                 if self.current.history == History::Current
@@ -164,6 +168,36 @@ impl<'a> Checker<'a> {
                 self.wrong(stored, Difference::Uncounted(content_type.clone()));
             }
             (TransactionType::Credit | TransactionType::Debit, _, _) => {}
+        }
+    }
+
+    /// What expires is there before, and gone after.
+    fn time(&mut self, id: TransactionId, entry: &Entry, stored: &StoredEntry) {
+        // An entry that has the instant of the one before it may be of a clock that was far behind: after a reset by such a
+        // one, allowances come and go before that instant.
+        let is_known = |grant: GrantKind| grant.source != Source::Monthly || id.sequence() == 0;
+        let is_over =
+            |grant: GrantKind| grant.expires_at.filter(|expires_at| *expires_at <= id.timestamp() && is_known(grant));
+        let difference = match (entry.kind, entry.source) {
+            (TransactionType::Credit, Some(source)) => {
+                let Entry { priority, expires_at, .. } = *entry;
+                is_over(GrantKind { source, priority, expires_at }).map(Difference::CreditedLate)
+            }
+            (TransactionType::Debit, Some(source)) if entry.is_expiration() => match entry.grants.as_slice() {
+                [Paid { grant, .. }] if grant.source == source => {
+                    let goes = source == Source::Monthly || is_over(*grant).is_some();
+                    (!goes).then_some(Difference::ExpiredEarly(*grant))
+                }
+                _ => Some(Difference::ExpiredOfNoGrant(source)),
+            },
+            (TransactionType::Debit, _) => {
+                let late = entry.grants.iter().find(|paid| is_over(paid.grant).is_some());
+                late.map(|paid| Difference::SpentLate(paid.grant))
+            }
+            (TransactionType::Credit, None) => None,
+        };
+        if let Some(difference) = difference {
+            self.wrong(stored, difference);
         }
     }
 

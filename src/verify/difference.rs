@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::{
-    ledger::{Amount, ContentType, Misspent, Timestamp, TransactionId, TransactionType, UserId},
+    ledger::{Amount, ContentType, GrantKind, Misspent, Source, Timestamp, TransactionId, TransactionType, UserId},
     store::History,
 };
 
@@ -136,6 +136,21 @@ pub enum Difference {
     /// A debit for nothing.
     #[error("a DEBIT without a contentType")]
     NoContentType,
+    /// A debit that says that it was spent, and that it was not.
+    #[error("a DEBIT with both a contentType and a source")]
+    SpentAndExpired,
+    /// A credit of tokens that were gone already.
+    #[error("credits what expired at {0}")]
+    CreditedLate(Timestamp),
+    /// A debit of tokens that were gone already.
+    #[error("takes from the grant {0}, which had expired")]
+    SpentLate(GrantKind),
+    /// An expiration of tokens whose time was not over, and which no billing replaces.
+    #[error("lets the grant {0} expire, whose time was not over")]
+    ExpiredEarly(GrantKind),
+    /// An expiration that is not of one grant, or of one of another source.
+    #[error("an expiration that is not of one grant of the source {0}")]
+    ExpiredOfNoGrant(Source),
     /// A debit for something that the account has not counted.
     #[error("debits for {0}, of which the account counts no generation")]
     Uncounted(ContentType),

@@ -4,6 +4,7 @@ use jeton::ledger::{Account, Command, Source, TransactionType};
 
 use super::{
     DAY, at,
+    histories::assert_verified,
     limits::{Desk, JANUARY, credit, debit},
 };
 
@@ -121,4 +122,21 @@ fn after_ten_years_an_account_is_as_small_as_after_a_month() {
         // What the numbers and the grants of one account take at most, whatever its age is.
         assert!(longest < 420 + 70 * grants_max, "{plan}: {longest} bytes");
     }
+}
+
+#[test]
+fn a_clock_that_is_months_behind_writes_nothing_that_is_told_as_damage() {
+    let mut desk = Desk::with(5, "20\ncarry_over = \"none\"");
+    desk.now = at(JANUARY + 100 * DAY);
+    desk.ask(&Command::Touch);
+    desk.now = at(JANUARY);
+    let mut history = desk.ask(&Command::Reset).entries;
+    // An allowance comes, is spent in part and expires, all of it before the instant of the first entry.
+    for (days, cost) in [(31, 1), (58, 2), (59, 3)] {
+        desk.now = at(JANUARY + days * DAY);
+        history.extend(desk.ask(&debit(Some(cost))).entries);
+    }
+    let last = at(JANUARY + 100 * DAY);
+    assert!(history.len() == 7 && history.iter().all(|each| each.id.timestamp() == last), "{history:#?}");
+    assert_verified(desk.account.as_ref().unwrap(), &desk.catalogue, &history);
 }

@@ -18,7 +18,7 @@ pub(super) const JANUARY: u64 = 1_799_107_200_000;
 
 /// An account on a plan of its own.
 pub(super) struct Desk {
-    catalogue: Catalogue,
+    pub(super) catalogue: Catalogue,
     pub(super) account: Option<Account>,
     pub(super) now: Timestamp,
 }

@@ -1,6 +1,7 @@
 //! Damage of every kind, made by hand in a real Redis: each is named where it is, and nothing else is.
 
 mod cases;
+mod times;
 
 use jeton::ledger::Command;
 use redis::FromRedisValue;
@@ -56,6 +57,16 @@ impl Victim<'_> {
         self.history("history", |entries| change(&mut entries[place].1));
     }
 
+    /// Makes the first article, at START + 11, an expiration of these grants.
+    fn expiration(&self, source: &str, grants: &[(&str, u64)]) {
+        let paid = |(id, amount): &(&str, u64)| json!({"id": id, "amount": amount});
+        self.entry(1, |entry| {
+            entry["contentType"] = Value::Null;
+            entry["source"] = json!(source);
+            entry["grants"] = grants.iter().map(paid).collect();
+        });
+    }
+
     /// Replaces what stands as the JSON of the entry at `place`.
     fn raw_entry(&self, place: usize, json: &[u8]) {
         let found: Vec<(String, Vec<(String, String)>)> = self.command("XRANGE", "history", &["-", "+"]);
@@ -102,8 +113,10 @@ async fn live(redis: &Redis, user: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_difference_is_named_where_it_is() {
     let redis = Redis::start();
-    let cases: Vec<Case> =
-        [cases::accounts(), cases::entries(), cases::forms(), cases::histories()].into_iter().flatten().collect();
+    let cases: Vec<Case> = [cases::accounts(), cases::entries(), cases::forms(), times::all(), cases::histories()]
+        .into_iter()
+        .flatten()
+        .collect();
     live(&redis, "sound").await;
     for (number, (_, damage, _)) in cases.iter().enumerate() {
         let victim = Victim { redis: &redis, user: format!("u{number}") };

@@ -11,7 +11,7 @@ use crate::support::world::START;
 pub(super) type Case = (&'static str, fn(&Victim<'_>), Vec<String>);
 
 /// `lines`, with `@n` for the id of the entry at START + n.
-fn told(lines: &[&str]) -> Vec<String> {
+pub(super) fn told(lines: &[&str]) -> Vec<String> {
     let with_ids = |line: &&str| {
         let mut parts = line.split('@');
         let mut told = parts.next().unwrap().to_owned();
