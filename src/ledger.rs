@@ -20,7 +20,7 @@ pub use account::{Account, DamagedAccount};
 pub use amount::{AMOUNT_MAX, Amount, AmountOutOfRange};
 pub use billing::{BillingCycle, BillingDay};
 pub use decide::{Billed, Command, Decided, Outcome, Refusal, Refused, Terms, decide};
-pub use grant::{Grant, GrantKind, InvalidGrantId, Paid, Priorities, Priority, PriorityOutOfRange};
+pub use grant::{GRANTS_MAX, Grant, GrantKind, InvalidGrantId, Paid, Priorities, Priority, PriorityOutOfRange};
 pub use recount::{Misspent, Recount};
 pub use stats::{GrantStats, Stats};
 pub use timestamp::{Timestamp, TimestampOutOfRange};

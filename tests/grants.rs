@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures_util::future::join_all;
 use jeton::{
     committer::Surroundings,
-    ledger::{Amount, GrantKind, Priority, Source, UserId},
+    ledger::{Amount, Command, GrantKind, Priority, Source, Timestamp, UserId},
     stats_service::TokenCredit,
     store::Store,
     system::System,
@@ -15,7 +15,10 @@ use jeton::{
 use serde_json::{Value, json};
 
 use crate::{
-    ledger::grants::{ARCHIVE_BEFORE, BEFORE, ENTRIES_BEFORE},
+    ledger::{
+        at,
+        grants::{ARCHIVE_BEFORE, BEFORE, ENTRIES_BEFORE},
+    },
     refusals::assert_problem,
     support::{
         client::{Answer, Client, send, sum},
@@ -24,6 +27,7 @@ use crate::{
         server::{Backend, Deployment, Instance},
         service::{article, caller, granted},
         verify::assert_sound,
+        world::{START, World},
     },
 };
 
@@ -265,6 +269,49 @@ async fn a_credit_that_has_expired_is_refused_and_its_retry_is_not() {
             (other.ok()["stats"]["tokenBalance"].as_u64(), other.header("idempotent-replayed")),
             (Some(5_001), None)
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credit_that_would_be_a_grant_too_many_is_refused_and_remembered() {
+    const FAR: u64 = 32_469_811_200_000;
+    let kind = |number: u64| GrantKind { expires_at: Timestamp::from_millis(FAR + number), ..Source::Purchase.into() };
+    let credit = |number| Command::Credit {
+        amount: Amount::new(1).unwrap(),
+        grant: kind(number),
+        description: None,
+        metadata: None,
+    };
+    let full: Vec<Command> = (1..1_000).map(credit).collect();
+    let fill = async |store: Arc<dyn Store>| World::new(store.as_ref(), "u").apply(&full, START).await;
+    for backend in Backend::both_after(&DEVELOPMENT, fill).await {
+        let client = backend.client();
+        // The opening is one, and the allowances that have come since are one more.
+        let before = client.stats("u").await;
+        assert_eq!(left(&before).len(), 1_001, "{backend:?}");
+        let body = |until: u64| json!({"userId": "u", "amount": 1, "expiresAt": written(at(FAR + until).to_utc())});
+        let first = client.post_once("tokens", "one-more", body(1_000)).await;
+        let problem = assert_problem(&first, 422, "balance_limit_exceeded");
+        let told = [
+            (
+                "message",
+                "Ce compte a déjà 1000 lots de tokens, de priorités ou d'expirations différentes. Rien n'a été fait.",
+            ),
+            ("detail", "This account already has 1000 grants, of different priorities or expiries. Nothing was done."),
+        ];
+        for (member, text) in told {
+            assert_eq!(problem[member], text, "{backend:?}");
+        }
+        assert_eq!(client.stats("u").await, before, "nothing changes: {backend:?}");
+
+        let joined = client.post("tokens", body(1)).await.ok();
+        assert_eq!(joined["stats"]["tokenBalance"], before["tokenBalance"].as_u64().unwrap() + 1, "{backend:?}");
+        // It is remembered, also once there would be a place.
+        client.post("generations", json!({"userId": "u", "tokenCost": joined["stats"]["tokenBalance"]})).await.ok();
+        let again = client.post_once("tokens", "one-more", body(1_000)).await;
+        assert_eq!((again.status, &again.body), (422, &first.body), "{backend:?}");
+        assert_eq!(again.header("idempotent-replayed"), Some("true"), "{backend:?}");
+        client.post_once("tokens", "another", body(1_000)).await.ok();
     }
 }
 

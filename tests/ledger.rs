@@ -302,6 +302,7 @@ fn told(refusal: &Refusal) -> Answer {
             Answer::TooFew { required: required.get(), available: *available }
         }
         Refusal::BalanceLimitExceeded => Answer::TooMany,
+        Refusal::TooManyGrants => Answer::TooManyKinds,
         Refusal::ExpiredAlready => Answer::TooLate,
     }
 }

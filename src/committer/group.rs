@@ -284,7 +284,7 @@ fn remember(
     let is_remembered = match decision {
         Ok(_) => true,
         Err(Refused { refusal, .. }) => match refusal {
-            Refusal::InsufficientTokens { .. } | Refusal::BalanceLimitExceeded => true,
+            Refusal::InsufficientTokens { .. } | Refusal::BalanceLimitExceeded | Refusal::TooManyGrants => true,
             Refusal::ExpiredAlready => false,
         },
     };

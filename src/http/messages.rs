@@ -2,7 +2,7 @@
 
 use super::problem::{BODY_MAX, Problem, Reason};
 use crate::{
-    ledger::{AMOUNT_MAX, Outcome, TransactionType},
+    ledger::{AMOUNT_MAX, GRANTS_MAX, Outcome, TransactionType},
     locale::Locale,
 };
 
@@ -47,6 +47,7 @@ pub(super) const fn title(problem: &Problem) -> &'static str {
         Problem::InvalidField { .. } => "Invalid field",
         Problem::IdempotencyKeyReused => "Idempotency key reused",
         Problem::InsufficientTokens { .. } => "Insufficient tokens",
+        Problem::TooManyGrants => "Too many grants",
         Problem::BalanceLimitExceeded => "Balance limit exceeded",
         Problem::StoreUnavailable => "Store unavailable",
         Problem::StoreContended => "Store contended",
@@ -103,6 +104,14 @@ pub(super) fn of_problem(problem: &Problem, locale: Locale) -> String {
                 plural(*available)
             ),
             Locale::English => format!("Not enough tokens: {} needed, {available} available.", tokens(*required)),
+        },
+        Problem::TooManyGrants => match locale {
+            Locale::French => format!(
+                "Ce compte a déjà {GRANTS_MAX} lots de tokens, de priorités ou d'expirations différentes. Rien n'a été fait."
+            ),
+            Locale::English => format!(
+                "This account already has {GRANTS_MAX} grants, of different priorities or expiries. Nothing was done."
+            ),
         },
         Problem::BalanceLimitExceeded => match locale {
             Locale::French => format!("Le solde dépasserait la limite de {AMOUNT_MAX} tokens. Rien n'a été fait."),

@@ -26,6 +26,7 @@ pub(super) enum Problem {
     InvalidField { field: Cow<'static, str>, reason: Reason },
     IdempotencyKeyReused,
     InsufficientTokens { required: u64, available: u64, stats: Box<Stats> },
+    TooManyGrants,
     BalanceLimitExceeded,
     StoreUnavailable,
     StoreContended,
@@ -72,7 +73,7 @@ impl Problem {
             Self::InvalidField { .. } => "invalid_field",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::InsufficientTokens { .. } => "insufficient_tokens",
-            Self::BalanceLimitExceeded => "balance_limit_exceeded",
+            Self::TooManyGrants | Self::BalanceLimitExceeded => "balance_limit_exceeded",
             Self::StoreUnavailable => "store_unavailable",
             Self::StoreContended => "store_contended",
             Self::Internal => "internal",
@@ -87,7 +88,9 @@ impl Problem {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::InvalidJson(_) | Self::InvalidField { .. } => StatusCode::BAD_REQUEST,
-            Self::IdempotencyKeyReused | Self::BalanceLimitExceeded => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::IdempotencyKeyReused | Self::TooManyGrants | Self::BalanceLimitExceeded => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::InsufficientTokens { .. } => StatusCode::PAYMENT_REQUIRED,
             Self::StoreUnavailable | Self::StoreContended => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -107,6 +110,7 @@ impl Problem {
             | Self::InvalidField { .. }
             | Self::IdempotencyKeyReused
             | Self::InsufficientTokens { .. }
+            | Self::TooManyGrants
             | Self::BalanceLimitExceeded
             | Self::Internal => None,
         }
@@ -160,6 +164,7 @@ impl Problem {
             | Self::Unauthenticated
             | Self::UnsupportedMediaType
             | Self::IdempotencyKeyReused
+            | Self::TooManyGrants
             | Self::BalanceLimitExceeded
             | Self::StoreUnavailable
             | Self::StoreContended
@@ -179,6 +184,7 @@ impl From<Refused> for Problem {
             Refusal::InsufficientTokens { required, available } => {
                 Self::InsufficientTokens { required: required.get(), available, stats: Box::new(refused.stats) }
             }
+            Refusal::TooManyGrants => Self::TooManyGrants,
             Refusal::BalanceLimitExceeded => Self::BalanceLimitExceeded,
             Refusal::ExpiredAlready => Self::invalid_field("expiresAt", Reason::NotInTheFuture),
         }

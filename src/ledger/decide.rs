@@ -70,6 +70,8 @@ pub enum Refusal {
     },
     /// The balance, or the count of used tokens, would go beyond what can be counted exactly.
     BalanceLimitExceeded,
+    /// The tokens to add would be one grant more than there can be.
+    TooManyGrants,
     /// The tokens to add would have expired by now.
     ExpiredAlready,
 }
@@ -159,6 +161,8 @@ pub fn decide(
             let latest = terms.now.max(account.last_entry.timestamp());
             if grant.expires_at.is_some_and(|expires_at| expires_at <= latest) {
                 Some(Refusal::ExpiredAlready)
+            } else if !account.grants.has_place_for(*grant) {
+                Some(Refusal::TooManyGrants)
             } else {
                 credit(&mut account, *amount, *grant, text, metadata.clone(), terms.now)
                     .map(|entry| entries.push(entry))

@@ -204,6 +204,10 @@ pub struct Paid {
     pub amount: Amount,
 }
 
+/// How many grants credits can make. Allowances find a place beyond it, as they are few: every change goes through all of
+/// them.
+pub const GRANTS_MAX: usize = 1_000;
+
 /// The grants of an account, one of each kind, in the order of their age.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -238,6 +242,11 @@ impl Grants {
     pub(super) fn first_to_expire(&self) -> Option<(GrantKind, Timestamp)> {
         let expiring = self.0.iter().filter_map(|grant| Some((grant.kind, grant.kind.expires_at?)));
         expiring.min_by_key(|(_, expires_at)| *expires_at)
+    }
+
+    /// Whether a credit of this kind joins a grant, or can begin one.
+    pub(super) fn has_place_for(&self, kind: GrantKind) -> bool {
+        self.0.len() < GRANTS_MAX || self.0.iter().any(|grant| grant.kind == kind)
     }
 
     /// Adds tokens. The caller has checked that the balance can hold them.

@@ -212,3 +212,33 @@ fn the_callers_data_is_kept_with_the_entry() {
         assert_eq!(told(&done), ("Mon texte".to_owned(), metadata.clone()));
     }
 }
+
+#[test]
+fn credits_make_a_thousand_grants_at_most() {
+    const FULL: Result<u64, Refusal> = Err(Refusal::TooManyGrants);
+    let kind = |number: u64| GrantKind { expires_at: Some(at(JANUARY + 40 * DAY + number)), ..Source::Purchase.into() };
+    let mut desk = Desk::new(5, 300);
+    for number in 0..997 {
+        assert!(desk.ask(&credit(1, kind(number))).result.is_ok());
+    }
+    let count = |desk: &mut Desk| desk.grants().len();
+    assert_eq!(count(&mut desk), 998);
+    for (number, expected, grants) in [(997, Ok(1_003), 999), (998, Ok(1_004), 1_000), (999, FULL, 1_000)] {
+        let before = desk.account.clone();
+        let decided = desk.ask(&credit(1, kind(number)));
+        assert_eq!((balance_or_refusal(&decided), count(&mut desk)), (expected.clone(), grants));
+        assert_eq!(Some(decided.account) == before, expected == FULL, "refused without a trace");
+    }
+    // What joins a grant needs no place, and an allowance always has one.
+    assert_eq!(balance_or_refusal(&desk.ask(&credit(1, kind(0)))), Ok(1_005));
+    desk.now = at(JANUARY + 31 * DAY);
+    assert_eq!((balance_or_refusal(&desk.ask(&Command::Touch)), count(&mut desk)), (Ok(1_305), 1_001));
+    assert_eq!(balance_or_refusal(&desk.ask(&credit(1, Source::Promotion))), FULL);
+    assert_eq!(balance_or_refusal(&desk.ask(&credit(AMOUNT_MAX, Source::Monthly))), Err(Refusal::BalanceLimitExceeded));
+    // A place is free again once tokens are spent or have expired.
+    assert_eq!(balance_or_refusal(&desk.ask(&debit(Some(305)))), Ok(1_000));
+    assert_eq!((balance_or_refusal(&desk.ask(&credit(1, Source::Promotion))), count(&mut desk)), (Ok(1_001), 1_000));
+    assert_eq!(balance_or_refusal(&desk.ask(&credit(1, kind(999)))), FULL);
+    desk.now = at(JANUARY + 40 * DAY);
+    assert_eq!((balance_or_refusal(&desk.ask(&credit(1, kind(999)))), count(&mut desk)), (Ok(1_000), 1_000));
+}

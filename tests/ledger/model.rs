@@ -3,6 +3,8 @@
 //! It shares nothing with the ledger but the words. It keeps every entry, adds them up again for each answer, counts in
 //! `i128` and knows the calendar of UTC from the lengths of the months.
 
+/// How many kinds of tokens credits can make.
+const KINDS_MAX: usize = 1_000;
 /// The most that a balance can be.
 const BALANCE_MAX: i128 = (1 << 53) - 1;
 const HOUR: u64 = 3_600_000;
@@ -45,6 +47,7 @@ pub(super) enum Answer {
     Done,
     TooFew { required: u64, available: u64 },
     TooMany,
+    TooManyKinds,
     TooLate,
 }
 
@@ -204,6 +207,10 @@ impl Model {
             Ask::Credit { amount, kind, description } => {
                 if kind.expires.is_some_and(|expires| expires <= now.max(self.last_id.0)) {
                     return Answer::TooLate;
+                }
+                let buckets = self.buckets();
+                if buckets.len() >= KINDS_MAX && !buckets.iter().any(|bucket| bucket.kind == *kind) {
+                    return Answer::TooManyKinds;
                 }
                 if i128::from(*amount) + self.balance() > BALANCE_MAX {
                     return Answer::TooMany;
