@@ -151,7 +151,9 @@ async fn exports_hold_the_whole_selection() {
                 "reservationId",
                 "refundOf",
                 "metadata",
-                "grants"
+                "grants",
+                "priority",
+                "expiresAt"
             ]
         );
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
