@@ -274,7 +274,7 @@ async fn a_credit_that_has_expired_is_refused_and_its_retry_is_not() {
             let problem = assert_problem(answer, 400, "invalid_field");
             assert_eq!(
                 (&problem["field"], &problem["reason"]),
-                (&json!("expiresAt"), &json!("it must be in the future"))
+                (&json!("expiresAt"), &json!("it must be in the future, and after the newest entry of the history"))
             );
             assert_eq!(answer.header("idempotent-replayed"), None);
         };
@@ -304,8 +304,8 @@ async fn a_credit_that_would_be_a_grant_too_many_is_refused_and_remembered() {
         description: None,
         metadata: None,
     };
-    let full: Vec<Command> = (1..1_000).map(credit).collect();
-    let fill = async |store: Arc<dyn Store>| World::new(store.as_ref(), "u").apply(&full, START).await;
+    let thousand: Vec<Command> = (1..1_000).map(credit).collect();
+    let fill = async |store: Arc<dyn Store>| World::new(store.as_ref(), "u").apply(&thousand, START).await;
     for backend in Backend::both_after(&DEVELOPMENT, fill).await {
         let client = backend.client();
         // The opening is one, and the allowances that have come since are one more.

@@ -176,7 +176,12 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
                 "it must be an RFC 3339 instant, for example 2026-12-05T00:00:00.000Z",
             )
             .to_owned(),
-        Reason::NotInTheFuture => locale.choose("ce doit être dans le futur", "it must be in the future").to_owned(),
+        Reason::NotInTheFuture => locale
+            .choose(
+                "ce doit être dans le futur, et après la dernière opération de l'historique",
+                "it must be in the future, and after the newest entry of the history",
+            )
+            .to_owned(),
         Reason::NotACursor => locale
             .choose("ce doit être le nextCursor d'une page précédente", "it must be the nextCursor of an earlier page")
             .to_owned(),
