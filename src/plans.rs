@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use once_cell::sync::Lazy;
 
 use crate::{
-    ledger::{Amount, BillingDay, ContentType, Priorities, Source, Timestamp, UserId},
+    ledger::{Amount, BillingDay, ContentType, Priorities, Source, UserId},
     locale::{Locale, Texts},
 };
 
@@ -72,18 +72,10 @@ impl Plan {
         self.carry_over
     }
 
-    /// When an allowance that comes at `billed` expires, if it does, given when the next one comes. One of which nothing
-    /// is carried over goes then, and says so from the beginning: that way it is spent before what stays.
+    /// After how many days of 24 hours it expires, if it does: 1–366.
     #[must_use]
-    pub fn allowance_expires_at(&self, billed: Timestamp, next_billing: Timestamp) -> Option<Timestamp> {
-        const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-        let lasts =
-            self.allowance_days.and_then(|AllowanceDays(days)| billed.later_by(DAY_MS.saturating_mul(days.into())));
-        let replaced = match self.carry_over {
-            CarryOver::AtMost(0) => Some(next_billing).filter(|next_billing| *next_billing > billed),
-            CarryOver::All | CarryOver::AtMost(_) => None,
-        };
-        lasts.into_iter().chain(replaced).min()
+    pub fn allowance_days(&self) -> Option<u16> {
+        self.allowance_days.map(|AllowanceDays(days)| days)
     }
 
     /// The day of the month.

@@ -1,16 +1,7 @@
 //! `jeton export` through its own door: everything comes out, also while it changes, and what cannot is named.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    process::Output,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{collections::BTreeMap, path::Path, process::Output};
 
-use futures_util::{StreamExt, stream};
 use jeton::{
     ledger::Command,
     store::{Store, embedded::EmbeddedStore},
@@ -19,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     client::sum,
+    load::Calls,
     redis::Redis,
     server::{Deployment, Local, Settings},
     verify::command,
@@ -168,10 +160,7 @@ async fn a_busy_account_comes_out_as_it_was_at_one_moment() {
     let redis = Redis::start();
     let deployment = Deployment::start(&redis, &[("VERCEL_ENV", "development")]);
     let client = deployment.client();
-    let done = Arc::new(AtomicBool::new(false));
-    let enough = Arc::clone(&done);
-    let calls = stream::iter(0_u64..).take_while(move |_| std::future::ready(!enough.load(Ordering::Relaxed)));
-    let calls = calls.map(move |number| {
+    let calls = Calls::start(move |number| {
         let client = client.clone();
         async move {
             let user = ["hot", "reset"][number as usize % 2];
@@ -183,7 +172,6 @@ async fn a_busy_account_comes_out_as_it_was_at_one_moment() {
             assert!([200, 402].contains(&answer.status), "{answer:?}");
         }
     });
-    let calls = tokio::spawn(calls.buffer_unordered(32).count());
     let mut versions: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for _ in 0..12 {
         let (code, users, said) = tokio::task::block_in_place(|| export_redis(&redis));
@@ -195,8 +183,7 @@ async fn a_busy_account_comes_out_as_it_was_at_one_moment() {
             versions.entry(user.clone()).or_default().push(entries);
         }
     }
-    done.store(true, Ordering::Relaxed);
-    assert!(calls.await.unwrap() > 0);
+    assert!(calls.stop().await > 0);
     let changed = |versions: &Vec<usize>| versions.last() > versions.first();
     assert!(versions.len() == 2 && versions.values().all(changed), "they changed meanwhile: {versions:?}");
 }

@@ -5,7 +5,10 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
-use crate::mutation::{Mutation, planted};
+use crate::{
+    mutation::{Mutation, planted},
+    plans::{CarryOver, Plan},
+};
 
 /// The days a plan can bill on.
 const DAYS: RangeInclusive<u8> = 1..=31;
@@ -115,6 +118,18 @@ impl BillingCycle {
         // The last day that exists; the 28th always does.
         (28..=self.day.0).rev().chain([self.day.0]).find_map(|day| month.with_day(day.into())).unwrap_or(month)
     }
+}
+
+/// When an allowance of `plan` that comes at `billed` expires, if it does, given when the next one comes. One of which
+/// nothing is carried over goes then, and says so from the beginning: that way it is spent before what stays.
+pub(super) fn allowance_expires_at(plan: &Plan, billed: Timestamp, next_billing: Timestamp) -> Option<Timestamp> {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+    let lasts = plan.allowance_days().and_then(|days| billed.later_by(DAY_MS.saturating_mul(days.into())));
+    let replaced = match plan.carry_over() {
+        CarryOver::AtMost(0) => Some(next_billing).filter(|next_billing| *next_billing > billed),
+        CarryOver::All | CarryOver::AtMost(_) => None,
+    };
+    lasts.into_iter().chain(replaced).min()
 }
 
 /// The first instant of `date` in `zone`. Where the clocks skip midnight the day begins later, where they repeat it the

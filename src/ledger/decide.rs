@@ -6,6 +6,7 @@ use super::{
     Account, Amount, BillingCycle, ContentType, GrantKind, Source, Stats, Timestamp, Transaction, TransactionId,
     UserId,
     account::{Change, Moved},
+    billing::allowance_expires_at,
 };
 use crate::{
     locale::Locale,
@@ -307,7 +308,7 @@ fn bill(
         }
     }
     let amount = Amount::new(plan.monthly_allowance().min(account.room()))?;
-    let expires_at = plan.allowance_expires_at(due, account.billing.next(plan.time_zone()));
+    let expires_at = allowance_expires_at(plan, due, account.billing.next(plan.time_zone()));
     let grant = GrantKind { expires_at, ..Source::Monthly.into() };
     let text = terms.catalogue.monthly_label(date, terms.locale);
     credit(account, amount, grant, text, None, due).ok()

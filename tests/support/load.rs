@@ -217,3 +217,28 @@ pub(crate) fn assert_running_balances(history: &[Value]) {
         assert_eq!(entry["balance"].as_u64().map(i128::from), Some(balance), "{entry}");
     }
 }
+
+/// How many calls are under way at once.
+const CALLS_AT_ONCE: usize = 32;
+
+/// Calls without a pause, of a test's own kind.
+pub(crate) struct Calls {
+    enough: Arc<AtomicBool>,
+    calls: JoinHandle<usize>,
+}
+
+impl Calls {
+    /// Begins with call 0, and goes on until it is stopped.
+    pub(crate) fn start<F: Future<Output = ()> + Send + 'static>(call: impl Fn(u64) -> F + Send + 'static) -> Self {
+        let enough = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&enough);
+        let numbers = stream::iter(0_u64..).take_while(move |_| std::future::ready(!told.load(Ordering::Relaxed)));
+        Self { enough, calls: tokio::spawn(numbers.map(call).buffer_unordered(CALLS_AT_ONCE).count()) }
+    }
+
+    /// Waits for those under way: how many there were.
+    pub(crate) async fn stop(self) -> usize {
+        self.enough.store(true, Ordering::Relaxed);
+        self.calls.await.unwrap()
+    }
+}

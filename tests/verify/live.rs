@@ -1,14 +1,7 @@
 //! A system at work: accounts change while they are read, and nothing is told that is not so.
 
-use std::{
-    process::Command,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::process::Command;
 
-use futures_util::{StreamExt, stream};
 use jeton::{
     committer::Surroundings,
     ledger::{Command as Change, Timestamp},
@@ -17,6 +10,7 @@ use jeton::{
 use serde_json::json;
 
 use crate::support::{
+    load::Calls,
     process::Process,
     proxy::{Fault, Proxy},
     redis::Redis,
@@ -34,10 +28,7 @@ async fn a_busy_account_is_never_told_to_be_wrong() {
     // Production: a reset of the test user brings its demo history, whose ids lie in the past.
     let deployment = Deployment::start(&redis, &[("JETON_API_KEYS", "test:admin:secret")]);
     let client = deployment.client().with_key("secret");
-    let done = Arc::new(AtomicBool::new(false));
-    let enough = Arc::clone(&done);
-    let calls = stream::iter(0_u64..).take_while(move |_| std::future::ready(!enough.load(Ordering::Relaxed)));
-    let calls = calls.map(move |number| {
+    let calls = Calls::start(move |number| {
         let client = client.clone();
         async move {
             let user = ["hot", "test-user-id", "reset"][number as usize % 3];
@@ -52,15 +43,13 @@ async fn a_busy_account_is_never_told_to_be_wrong() {
             assert!([200, 402].contains(&answer.status), "{answer:?}");
         }
     });
-    let calls = tokio::spawn(calls.buffer_unordered(32).count());
     let mut entries = Vec::new();
     for _ in 0..RUNS {
         let verified = tokio::task::block_in_place(|| verify_redis(&redis, &[]));
         assert_eq!((verified.code, verified.figure("differences")), (0, 0), "{verified:#?}");
         entries.push(verified.figure("entries"));
     }
-    done.store(true, Ordering::Relaxed);
-    let calls = calls.await.unwrap();
+    let calls = calls.stop().await;
     assert!(entries.is_sorted() && entries[0] < entries[RUNS - 1], "nothing happened meanwhile: {entries:?}");
     let accounts: Vec<String> = redis.command(&["KEYS", "jeton:{*}:account"]);
     assert!(accounts.len() > 3, "{calls} calls opened {accounts:?}");
