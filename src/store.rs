@@ -1,28 +1,24 @@
 //! What keeps accounts and histories: one contract, two implementations, one conformance suite (`tests/stores.rs`).
 //!
 //! A store knows no rule. It keeps, for each user, an account document under a revision, a history of entries, the
-//! histories that resets archived, and the answers to idempotent requests; and for all users together an index of who
+//! histories that resets archived, and records of what must not be done twice; and for all users together an index of who
 //! is due for billing. The one operation that changes an account is [`Store::commit`]: compare and write, atomic. What the
 //! operator's commands look at besides is in [`inspect`].
 
 pub mod embedded;
 pub mod inspect;
 pub mod keys;
+mod record;
 pub mod redis;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
 
-use crate::{
-    ledger::{Account, DamagedAccount, Timestamp, Transaction, TransactionId, UserId},
-    unreadable::Unreadable,
-};
-
-/// How long the answer to an idempotent request is remembered (contract §4).
-pub const ONCE_LIFETIME: Duration = Duration::from_hours(24);
+pub use self::record::{IdempotencyKey, ONCE_LIFETIME, OnceRecord, RESERVATION_RECORD_LIFETIME, RecordName};
+use crate::ledger::{Account, DamagedAccount, Timestamp, Transaction, TransactionId, UserId};
 
 /// A caller is answered within this time, if only with [`StoreError::Unavailable`] (contract §3: within 5 s).
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(4);
@@ -65,6 +61,10 @@ pub trait Store: Send + Sync {
     /// Which commit wrote the entry `id` of a history; `None` when there is no such entry. What it tells is as safe as
     /// what [`Self::commit`] does.
     fn written_by<'a>(&'a self, user: &'a UserId, history: History, id: TransactionId) -> Answer<'a, Option<Revision>>;
+
+    /// What is recorded under `name`, as safe as what [`Self::commit`] tells. It may still be told when its lifetime is
+    /// over.
+    fn record<'a>(&'a self, user: &'a UserId, name: &'a RecordName) -> Answer<'a, Option<String>>;
 
     /// Entries of the current history, at most `range.count`, from one end of the range.
     fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>>;
@@ -140,8 +140,8 @@ pub struct Commit {
     pub entries: Vec<(TransactionId, String)>,
     /// That the history is archived, and when.
     pub archive: Option<Archive>,
-    /// The keys of the commit's requests, and the answers to remember. A key without one is only looked up.
-    pub once: Vec<(IdempotencyKey, Option<OnceRecord>)>,
+    /// What must not be there yet, and the text to record under each name. A name without one is only looked up.
+    pub records: Vec<(RecordName, Option<String>)>,
     /// The next billing time, when the change moved it.
     pub due: Option<Timestamp>,
     /// The instant of the decision.
@@ -164,62 +164,9 @@ pub enum Committed {
     Done,
     /// Nothing was written: the account is not what was expected, but this.
     Conflict(Option<Stored>),
-    /// Nothing was written: some of the idempotency keys have answers, in the order of [`Commit::once`].
-    Replays(Vec<Option<OnceRecord>>),
-}
-
-/// The caller's name for a change: 1–255 visible ASCII characters (contract §4).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct IdempotencyKey(String);
-
-impl IdempotencyKey {
-    /// `text` as a key; `None` when it is not one.
-    #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        let valid = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        valid.then(|| Self(text.to_owned()))
-    }
-
-    /// The key as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The remembered answer to an idempotent request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OnceRecord {
-    /// The commit that wrote it.
-    pub commit: Revision,
-    /// What was asked: SHA-256, in hexadecimal.
-    pub fingerprint: String,
-    /// The HTTP status of the answer.
-    pub status: u16,
-    /// The body of the answer.
-    pub body: String,
-}
-
-impl OnceRecord {
-    /// Reads a record of `user` as every store must: what cannot have been an answer is an error, and never answered.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`].
-    pub fn read(user: &UserId, record: &str) -> Result<Self, StoreError> {
-        let damaged = |damage: String| {
-            StoreError::Damaged(format!(
-                "an idempotency record of user {user} is damaged and was left as it is: {damage}"
-            ))
-        };
-        let record: Self =
-            serde_json::from_str(record).map_err(|error| damaged(Unreadable::from(error).to_string()))?;
-        // What is remembered is a success, or a refusal by a rule.
-        if record.status == 200 || (400..=499).contains(&record.status) {
-            Ok(record)
-        } else {
-            Err(damaged(format!("it has status {}", record.status)))
-        }
-    }
+    /// Nothing was written: some of the names have records. What is recorded under each, in the order of
+    /// [`Commit::records`].
+    Taken(Vec<Option<String>>),
 }
 
 /// A part of a history, read from one end.
@@ -293,10 +240,4 @@ pub fn pause_before(attempt: u32, random: u128) -> Duration {
     let half = full.checked_div(2).unwrap_or(full);
     let random = u64::try_from(random >> 96).unwrap_or(0);
     Duration::from_millis(half.saturating_add(random.checked_rem(half.max(1)).unwrap_or(0)))
-}
-
-impl fmt::Display for IdempotencyKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use jeton::{
-    ledger::UserId,
+    ledger::{ReservationId, UserId},
     store::{
-        History, IdempotencyKey,
+        History, IdempotencyKey, RecordName, Revision,
         keys::{DUE_KEYS, Keys, Owned},
     },
 };
@@ -17,9 +17,22 @@ fn user(id: &str) -> UserId {
     UserId::new(id).unwrap()
 }
 
+fn answer(key: &str) -> RecordName {
+    RecordName::Answer(IdempotencyKey::new(key).unwrap())
+}
+
+/// Names of the other kinds of records, and how their keys end.
+fn other_records() -> [(RecordName, &'static str); 3] {
+    [
+        (RecordName::Mark(Revision::new("aZ09-_aZ09-_".to_owned())), ":mark:aZ09-_aZ09-_"),
+        (RecordName::Refund("1780358400000-12".parse().unwrap()), ":refund:1780358400000-12"),
+        (RecordName::Reservation(ReservationId::named("aZ09-_").unwrap()), ":reservation:res_aZ09-_"),
+    ]
+}
+
 #[test]
 fn every_key_is_as_written_here() {
-    let once = IdempotencyKey::new("order:{42}/a").unwrap();
+    let once = answer("order:{42}/a");
     for (prefix, id) in [("jeton", "user-id"), ("shop:preview", "auth0|a.b_c:d@e+f~g-H9"), ("", ALL_CHARACTERS)] {
         let keys = Keys::new(prefix);
         let user = user(id);
@@ -30,7 +43,10 @@ fn every_key_is_as_written_here() {
             keys.history(&user, History::Archived(4_294_967_295)),
             [prefix, ":{", id, "}:archive:4294967295"].concat()
         );
-        assert_eq!(keys.once(&user, &once), [prefix, ":{", id, "}:once:order:{42}/a"].concat());
+        assert_eq!(keys.record(&user, &once), [prefix, ":{", id, "}:once:order:{42}/a"].concat());
+        for (name, end) in other_records() {
+            assert_eq!(keys.record(&user, &name), [prefix, ":{", id, "}", end].concat());
+        }
         assert_eq!(keys.due(0), [prefix, ":due:00"].concat());
         assert_eq!(keys.due(15), [prefix, ":due:15"].concat());
     }
@@ -40,7 +56,7 @@ fn every_key_is_as_written_here() {
     assert_eq!(keys.account(&user), "jeton:{user-id}:account");
     assert_eq!(keys.history(&user, History::Current), "jeton:{user-id}:history");
     assert_eq!(keys.history(&user, History::Archived(7)), "jeton:{user-id}:archive:7");
-    assert_eq!(keys.once(&user, &IdempotencyKey::new("k1").unwrap()), "jeton:{user-id}:once:k1");
+    assert_eq!(keys.record(&user, &answer("k1")), "jeton:{user-id}:once:k1");
     assert_eq!(keys.due(9), "jeton:due:09");
 }
 
@@ -55,7 +71,10 @@ fn a_key_tells_whose_it_is() {
             for history in [History::Current, History::Archived(0), History::Archived(4_294_967_295)] {
                 assert_eq!(owned(&keys.history(&user, history)), Some(Owned::History(user.clone(), history)));
             }
-            assert_eq!(owned(&keys.once(&user, &IdempotencyKey::new("a}:account").unwrap())), None);
+            assert_eq!(owned(&keys.record(&user, &answer("a}:account"))), None);
+            for (name, _) in other_records() {
+                assert_eq!(owned(&keys.record(&user, &name)), None);
+            }
             assert_eq!(owned(&keys.due_of(&user)), None);
         }
     }
@@ -106,15 +125,14 @@ fn the_keys_of_a_user_share_one_cluster_slot() {
     // The slot is that of the text between the first brace and the next closing one.
     let tag = |key: &str| key.split_once('{').unwrap().1.split_once('}').unwrap().0.to_owned();
     let keys = Keys::new("jeton");
-    let once = IdempotencyKey::new("}{other}").unwrap();
+    let names = other_records().map(|(name, _)| name).into_iter().chain([answer("}{other}")]);
+    let names: Vec<RecordName> = names.collect();
     for id in ["u", ALL_CHARACTERS, &"x".repeat(128)] {
         let user = user(id);
-        for key in [
-            keys.account(&user),
-            keys.history(&user, History::Current),
-            keys.history(&user, History::Archived(3)),
-            keys.once(&user, &once),
-        ] {
+        let records = names.iter().map(|name| keys.record(&user, name));
+        let own =
+            [keys.account(&user), keys.history(&user, History::Current), keys.history(&user, History::Archived(3))];
+        for key in own.into_iter().chain(records) {
             assert_eq!(tag(&key), id, "{key}");
         }
     }

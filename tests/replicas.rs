@@ -20,7 +20,7 @@ use crate::support::{
     redis::Redis,
     server::{Deployment, Instance, Local},
     service::service_over,
-    world::{START, World, debit},
+    world::{START, World, debit, once},
 };
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
@@ -191,8 +191,11 @@ async fn a_lost_commit_is_looked_up_where_commits_are_made() {
     pair.follow();
     proxy.lead_to(pair.primary.port());
 
-    let draft = world.draft(&[debit("ARTICLE", 3)], START);
+    let mut draft = world.draft(&[debit("ARTICLE", 3)], START);
+    draft.commit.records = vec![once("key", "answer")];
+    let (name, text) = draft.commit.records[0].clone();
     let (id, mark) = (draft.commit.entries[0].0, draft.commit.revision.clone());
     assert_eq!(store.commit(&draft.commit).await.unwrap(), Committed::Done);
     assert_eq!(store.written_by(&world.user, History::Current, id).await.unwrap(), Some(mark));
+    assert_eq!(store.record(&world.user, &name).await.unwrap(), text);
 }

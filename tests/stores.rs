@@ -61,8 +61,8 @@ impl Kept {
         Self { store: Box::new(store), redis: None, cluster: None, _folder: None }
     }
 
-    /// How long Redis still keeps a key of `u`, in milliseconds, if Redis keeps it.
-    fn lifetime(&self, key: &str) -> Option<u64> {
+    /// How long Redis still keeps a key of `u`, in milliseconds, -1 for ever, if Redis keeps it.
+    fn lifetime(&self, key: &str) -> Option<i64> {
         if let Some((cluster, prefix)) = &self.cluster {
             return Some(cluster.command(&["PTTL", &format!("{prefix}:{{u}}:{key}")]));
         }
@@ -125,8 +125,9 @@ async fn what_is_committed_is_read_back_as_it_was() {
                 metadata: json!({ text: [text, null, 1.5, {"deep": true}] }).as_object().cloned(),
             });
             let mut draft = world.draft(&described, START);
-            draft.commit.once = keys.iter().zip(texts).map(|(key, text)| once(key, &format!("{id} {text}"))).collect();
-            let records: Vec<_> = draft.commit.once.iter().map(|(_, record)| record.clone()).collect();
+            draft.commit.records =
+                keys.iter().zip(texts).map(|(key, text)| once(key, &format!("{id} {text}"))).collect();
+            let records: Vec<_> = draft.commit.records.iter().map(|(_, record)| record.clone()).collect();
             world.write(draft).await;
             worlds.push((world, records));
         }
@@ -159,7 +160,7 @@ async fn a_commit_on_another_revision_tells_the_account_and_writes_nothing() {
         for (case, world, expected) in cases {
             let mut commit = world.draft(&[debit("ARTICLE", 3), Command::Reset], START + 2).commit;
             commit.expected = expected;
-            commit.once = vec![once("key", "answer")];
+            commit.records = vec![once("key", "answer")];
             commit.due = None;
             let committed = store.commit(&commit).await.unwrap();
             assert_eq!(committed, Committed::Conflict(world.stored.clone()), "{}: {case}", store.name());

@@ -91,7 +91,7 @@ fn opening(user: &str, history: &[(TransactionId, Entry)]) -> Commit {
         revision: Revision::new("r".to_owned()),
         entries: history.iter().map(|(id, entry)| (*id, serde_json::to_string(entry).unwrap())).collect(),
         archive: None,
-        once: Vec::new(),
+        records: Vec::new(),
         due: None,
         now,
     }

@@ -17,7 +17,7 @@ use jeton::{
     http::{App, Function},
     ledger::{Timestamp, UserId},
     store::{
-        Commit, Committed, IdempotencyKey, ONCE_LIFETIME, OnceRecord, Revision, Store, StoreError, Stored,
+        Commit, Committed, IdempotencyKey, ONCE_LIFETIME, OnceRecord, RecordName, Store, StoreError, Stored,
         embedded::EmbeddedStore,
     },
 };
@@ -62,26 +62,17 @@ impl Remembering {
         self.runtime.block_on(ask(&self.app, Function::Generations, request.as_bytes(), false)).unwrap()
     }
 
-    /// The record that the store has under `key`, asked for as a commit on a revision that never was.
+    /// The record that the store has under `key`.
     fn remembered(&self, key: &str) -> OnceRecord {
-        let stored = self.stored();
-        let nobodys = OnceRecord {
-            commit: Revision::new("nobody's".to_owned()),
-            fingerprint: String::new(),
-            status: 200,
-            body: String::new(),
-        };
-        let expected = Revision::new("never".to_owned());
-        let commit = self.commit(Stored { revision: expected, ..stored }, key, nobodys, Self::now());
-        let committed = self.runtime.block_on(self.store.commit(&commit)).unwrap();
-        let Committed::Replays(records) = committed else { panic!("{committed:?}") };
-        records.into_iter().next().flatten().unwrap()
+        let name = RecordName::Answer(IdempotencyKey::new(key).unwrap());
+        let text = self.runtime.block_on(self.store.record(&self.user, &name)).unwrap().unwrap();
+        OnceRecord::read(&self.user, &text).unwrap()
     }
 
     /// Puts `record` under `key`, for a minute.
     fn plant(&self, key: &str, record: &OnceRecord) {
         let a_minute_left = Self::now() - ONCE_LIFETIME + Duration::from_mins(1);
-        let commit = self.commit(self.stored(), key, record.clone(), a_minute_left);
+        let commit = self.commit(self.stored(), key, record, a_minute_left);
         assert_eq!(self.runtime.block_on(self.store.commit(&commit)).unwrap(), Committed::Done);
     }
 
@@ -90,7 +81,8 @@ impl Remembering {
     }
 
     /// A commit that leaves the account as it is.
-    fn commit(&self, stored: Stored, key: &str, record: OnceRecord, now: Duration) -> Commit {
+    fn commit(&self, stored: Stored, key: &str, record: &OnceRecord, now: Duration) -> Commit {
+        let name = RecordName::Answer(IdempotencyKey::new(key).unwrap());
         Commit {
             user: self.user.clone(),
             expected: Some(stored.revision.clone()),
@@ -98,7 +90,7 @@ impl Remembering {
             document: stored.account.to_document().unwrap(),
             entries: Vec::new(),
             archive: None,
-            once: vec![(IdempotencyKey::new(key).unwrap(), Some(record))],
+            records: vec![(name, Some(serde_json::to_string(record).unwrap()))],
             due: None,
             now: Timestamp::from_millis(now.as_millis().try_into().unwrap()).unwrap(),
         }

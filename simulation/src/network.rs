@@ -12,7 +12,7 @@ use std::{
 use jeton::{
     ledger::{Timestamp, Transaction, TransactionId, UserId},
     mutation::{Mutation, planted},
-    store::{Answer, Commit, Committed, EntryRange, History, Order, Revision, Store, StoreError, Stored},
+    store::{Answer, Commit, Committed, EntryRange, History, Order, RecordName, Revision, Store, StoreError, Stored},
 };
 use tokio::time::sleep;
 
@@ -200,7 +200,7 @@ impl Store for Line {
                 Err(StoreError::Unavailable { sent: true, .. }) if planted(Mutation::AcknowledgeBeforeWriting) => {
                     Ok(Committed::Done)
                 }
-                Ok(Committed::Done) if !remembers && !commit.once.is_empty() => {
+                Ok(Committed::Done) if !remembers && !commit.records.is_empty() => {
                     let asked = commit.clone();
                     let remember = move |server: &Server| server.remember(&asked);
                     self.exchange(|| "writes the records".to_owned(), remember).await.map(|()| Committed::Done)
@@ -222,6 +222,12 @@ impl Store for Line {
             let found = kept.written.iter().find(|entry| entry.history == number && entry.transaction.id == id);
             found.map(|entry| entry.mark.clone())
         }))
+    }
+
+    fn record<'a>(&'a self, user: &'a UserId, name: &'a RecordName) -> Answer<'a, Option<String>> {
+        let (asked, wanted) = (user.clone(), name.clone());
+        let what = move || format!("looks for {name:?} of {user}");
+        Box::pin(self.exchange(what, move |server| server.record(&asked, &wanted)))
     }
 
     fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>> {

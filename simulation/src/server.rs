@@ -1,7 +1,7 @@
 //! The simulated store itself: it does what `commit.lua` does, one commit at a time.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +11,7 @@ use std::{
 use jeton::{
     ledger::{Account, Entry, Timestamp, Transaction, UserId},
     mutation::{Mutation, planted},
-    store::{Commit, Committed, ONCE_LIFETIME, OnceRecord, Revision, Stored},
+    store::{Commit, Committed, RecordName, Revision, Stored},
 };
 
 use crate::trace::Start;
@@ -30,7 +30,7 @@ pub(crate) struct Kept {
     /// All entries ever written, in their order: the one at index n made version n + 1.
     pub(crate) written: Vec<Written>,
     /// When each is forgotten, in milliseconds, and what it says.
-    once: BTreeMap<String, (u64, OnceRecord)>,
+    records: HashMap<RecordName, (u64, String)>,
     pub(crate) due: Option<Timestamp>,
 }
 
@@ -56,11 +56,9 @@ impl Kept {
     }
 
     fn commit(&mut self, commit: &Commit, at: u64, remembers: bool) -> Committed {
-        let remembered = |key: &str| self.once.get(key).filter(|(forgotten, _)| at < *forgotten);
-        let records: Vec<_> =
-            commit.once.iter().map(|(key, _)| remembered(key.as_str()).map(|(_, record)| record.clone())).collect();
-        if records.iter().any(Option::is_some) {
-            return Committed::Replays(records);
+        let texts: Vec<_> = commit.records.iter().map(|(name, _)| self.record(name, at)).collect();
+        if texts.iter().any(Option::is_some) {
+            return Committed::Taken(texts);
         }
         let current = self.account.as_ref().map(|(revision, _)| revision);
         if current != commit.expected.as_ref() && !planted(Mutation::SkipRevisionCheck) {
@@ -84,10 +82,14 @@ impl Kept {
     }
 
     fn remember(&mut self, commit: &Commit, at: u64) {
-        let forgotten = at + ONCE_LIFETIME.as_millis() as u64;
-        let records = commit.once.iter();
-        let records = records.filter_map(|(key, record)| Some((key.to_string(), (forgotten, record.clone()?))));
-        self.once.extend(records);
+        for (name, text) in &commit.records {
+            let forgotten = name.lifetime().map_or(u64::MAX, |lifetime| at + lifetime.as_millis() as u64);
+            self.records.extend(text.clone().map(|text| (name.clone(), (forgotten, text))));
+        }
+    }
+
+    fn record(&self, name: &RecordName, at: u64) -> Option<String> {
+        self.records.get(name).filter(|(forgotten, _)| at < *forgotten).map(|(_, text)| text.clone())
     }
 }
 
@@ -113,6 +115,10 @@ impl Server {
     pub(crate) fn commit(&self, commit: &Commit, remembers: bool) -> Committed {
         let at = self.start.now_ms();
         self.users().entry(commit.user.clone()).or_default().commit(commit, at, remembers)
+    }
+
+    pub(crate) fn record(&self, user: &UserId, name: &RecordName) -> Option<String> {
+        self.kept(user).record(name, self.start.now_ms())
     }
 
     /// That step: [`Mutation::RememberAfterAnswering`].

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use jeton::{
     ledger::{Transaction, TransactionType, UserId},
-    store::{Commit, Committed, OnceRecord, Revision, Stored},
+    store::{Commit, Committed, Revision, Stored},
 };
 use tokio::time::Instant;
 
@@ -69,9 +69,9 @@ impl Shown for Revision {
     }
 }
 
-impl Shown for OnceRecord {
+impl Shown for String {
     fn shown(&self) -> String {
-        format!("{} by {}", self.body, self.commit.as_str())
+        self.clone()
     }
 }
 
@@ -106,7 +106,7 @@ impl Shown for Committed {
         match self {
             Self::Done => "done".to_owned(),
             Self::Conflict(stored) => format!("conflict, there is {}", stored.shown()),
-            Self::Replays(records) => format!("replays {}", records.shown()),
+            Self::Taken(texts) => format!("taken: {}", texts.shown()),
         }
     }
 }
@@ -114,13 +114,13 @@ impl Shown for Committed {
 impl Shown for Commit {
     fn shown(&self) -> String {
         let (revision, expected, user) = (self.revision.as_str(), self.expected.shown(), &self.user);
-        let keys: Vec<_> = self.once.iter().map(|(key, _)| key.as_str()).collect();
+        let records: Vec<_> = self.records.iter().map(|(name, _)| name).collect();
         let entries = self.entries.iter().map(|(id, entry)| {
             let entry = serde_json::from_str(entry).unwrap();
             Transaction { id: *id, entry }.shown()
         });
         let entries: Vec<_> = entries.collect();
         let archive = self.archive.map_or_else(String::new, |archive| format!(", archives after {}", archive.after));
-        format!("commits {revision} on {expected} of {user}: {}, keys {keys:?}{archive}", entries.join(", "))
+        format!("commits {revision} on {expected} of {user}: {}, records {records:?}{archive}", entries.join(", "))
     }
 }

@@ -4,9 +4,7 @@ use super::{Decision, Idempotency, Reply, Shared, lanes::Waiting};
 use crate::{
     ledger::{Account, Billed, Refusal, Refused, Terms, Transaction, TransactionId, UserId, decide},
     mutation::{Mutation, planted},
-    store::{
-        Archive, Commit, Committed, History, IdempotencyKey, OnceRecord, Revision, StoreError, Stored, pause_before,
-    },
+    store::{Archive, Commit, Committed, History, OnceRecord, RecordName, Revision, StoreError, Stored, pause_before},
     system::short_name,
 };
 
@@ -115,7 +113,7 @@ impl<'a> Group<'a> {
                     self.look_for_lost(stored.as_ref()).await?;
                     base = Base::Loaded(stored);
                 }
-                Ok(Committed::Replays(records)) => self.replayed(records),
+                Ok(Committed::Taken(texts)) => self.replayed(texts)?,
                 Err(StoreError::Unavailable { sent, cause }) => {
                     if sent {
                         self.in_doubt.push(draft);
@@ -147,8 +145,9 @@ impl<'a> Group<'a> {
         let mut account = before.cloned();
         let mut entries: Vec<Transaction> = Vec::new();
         let mut archive = None;
+        let unwritable = |error: serde_json::Error| StoreError::Damaged(error.to_string());
         let mut answers = Vec::new();
-        let mut once = Vec::new();
+        let mut records = Vec::new();
         for Member { number, waiting } in &self.members {
             let request = &waiting.request;
             let terms = Terms { catalogue, now, locale: request.locale, stage: *stage };
@@ -166,7 +165,8 @@ impl<'a> Group<'a> {
                 Ok(_) => false,
             };
             if let Some(idempotency) = request.idempotency.as_ref().filter(|_| !forgotten) {
-                once.push(remember(idempotency, &revision, &decided.result));
+                let text = remembered(idempotency, &revision, &decided.result).map_err(unwritable)?;
+                records.push((RecordName::Answer(idempotency.key.clone()), text));
             }
             answers.push((*number, decided.result, decided.billed));
             account = Some(decided.account);
@@ -178,7 +178,7 @@ impl<'a> Group<'a> {
             let put_away_first = archive.is_some_and(|Archive { after, .. }| after == 0);
             (first.id, archives.saturating_add(u32::from(put_away_first)))
         });
-        let writes = before != Some(&after) || !once.is_empty();
+        let writes = before != Some(&after) || !records.is_empty();
         let zone = catalogue.plan(after.plan()).map_err(|error| StoreError::Damaged(error.to_string()))?.time_zone();
         let due = after.billing().next(zone);
         let moved = before.is_none_or(|before| before.billing().next(zone) != due);
@@ -186,7 +186,6 @@ impl<'a> Group<'a> {
             .iter()
             .map(|transaction| serde_json::to_string(&transaction.entry).map(|entry| (transaction.id, entry)))
             .collect();
-        let unwritable = |error: serde_json::Error| StoreError::Damaged(error.to_string());
         let commit = Commit {
             user: self.user.clone(),
             expected: base.map(|stored| stored.revision.clone()),
@@ -194,7 +193,7 @@ impl<'a> Group<'a> {
             document: after.to_document().map_err(unwritable)?,
             entries: entries.map_err(unwritable)?,
             archive,
-            once,
+            records,
             due: moved.then_some(due),
             now,
         };
@@ -240,12 +239,14 @@ impl<'a> Group<'a> {
 
     /// Answers the members whose keys have records. A record that a lost commit of this very group wrote
     /// says that it was written; then all its answers hold.
-    fn replayed(&mut self, records: Vec<Option<OnceRecord>>) {
+    fn replayed(&mut self, texts: Vec<Option<String>>) -> Result<(), StoreError> {
+        let read = |text: Option<String>| text.map(|text| OnceRecord::read(self.user, &text)).transpose();
+        let records: Vec<_> = texts.into_iter().map(read).collect::<Result<_, _>>()?;
         let own = |record: &OnceRecord| self.in_doubt.iter().position(|lost| lost.commit.revision == record.commit);
         if let Some(index) = records.iter().flatten().find_map(own) {
             let lost = self.in_doubt.swap_remove(index);
             self.answer(lost);
-            return;
+            return Ok(());
         }
         // The commit's keys are those of the members, in their order.
         let keyed = self.members.iter().filter(|member| member.waiting.request.idempotency.is_some());
@@ -254,6 +255,7 @@ impl<'a> Group<'a> {
         for (number, record) in found {
             self.reply(number, Reply::Replayed(record));
         }
+        Ok(())
     }
 
     fn reply(&mut self, number: usize, reply: Reply) {
@@ -276,11 +278,11 @@ impl Base {
 
 /// What is remembered under the key of a request. That a credit comes too late is not: its key is only looked up, as it may
 /// have come in time when it was first asked for.
-fn remember(
+fn remembered(
     idempotency: &Idempotency,
     revision: &Revision,
     decision: &Decision,
-) -> (IdempotencyKey, Option<OnceRecord>) {
+) -> Result<Option<String>, serde_json::Error> {
     let is_remembered = match decision {
         Ok(_) => true,
         Err(Refused { refusal, .. }) => match refusal {
@@ -293,5 +295,5 @@ fn remember(
         let fingerprint = idempotency.fingerprint.clone();
         OnceRecord { commit: revision.clone(), fingerprint, status, body }
     });
-    (idempotency.key.clone(), record)
+    record.as_ref().map(serde_json::to_string).transpose()
 }

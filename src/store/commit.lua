@@ -3,16 +3,15 @@
 -- KEYS[1]     account: hash `rev`, `doc`
 -- KEYS[2]     history: stream of `tx`, `c`
 -- KEYS[3]     archive: where the history goes at a reset; the history itself when there is none
--- KEYS[4..]   once: one string for each idempotent request of the commit
+-- KEYS[4..]   records: one string each
 --
 -- ARGV[1]     the revision that the account must have; '' when there must be no account
 -- ARGV[2]     the new revision, also the entries' `c`
 -- ARGV[3]     the new document
 -- ARGV[4]     after how many entries the history is archived; '' for not at all
--- ARGV[5]     how long the once records live, in milliseconds
--- ARGV[6]     n, the number of entries
--- ARGV[7..]   n times: id, tx; then one record for each once key, '' for one that is only looked
---             up
+-- ARGV[5]     n, the number of entries
+-- ARGV[6..]   n times: id, tx; then for each record: its text, '' for one that is only looked up, and for how many
+--             milliseconds it is kept, '' for ever
 --
 -- Replies
 --   {'done'}                    everything is written
@@ -20,23 +19,23 @@
 --   {'conflict'}                there is no account; nothing is written
 --   {'orphan'}                  a history without an account, or an archive where none can be: keys were lost; nothing
 --                               is written
---   {'replay', record, ...}     a once key has a record: one for each key, '' where there is none; nothing is written
+--   {'taken', text, ...}        a record is there: the text of each, nil where there is none; nothing is written
 --
 -- The one write that can fail (an id that does not increase, no memory) is the first, so a failure leaves nothing half
 -- done.
 
 local account, history, archive = KEYS[1], KEYS[2], KEYS[3]
-local expected, revision, document, archive_after, lifetime = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local entries = tonumber(ARGV[6])
-local first_entry, first_record = 7, 7 + 2 * entries
-local first_once = 4
+local expected, revision, document, archive_after = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local entries = tonumber(ARGV[5])
+local first_entry, first_text = 6, 6 + 2 * entries
+local first_record = 4
 
-if #KEYS >= first_once then
-  local reply, found = { 'replay' }, false
-  for i = first_once, #KEYS do
-    local record = redis.call('GET', KEYS[i])
-    found = found or record
-    reply[#reply + 1] = record or ''
+if #KEYS >= first_record then
+  local reply, found = { 'taken' }, false
+  for i = first_record, #KEYS do
+    local text = redis.call('GET', KEYS[i])
+    found = found or text
+    reply[#reply + 1] = text
   end
   if found then
     return reply
@@ -70,10 +69,13 @@ for i = 1, entries do
   put_away_after(i)
 end
 redis.call('HSET', account, 'rev', revision, 'doc', document)
-for i = first_once, #KEYS do
-  local record = ARGV[first_record + i - first_once]
-  if record ~= '' then
-    redis.call('SET', KEYS[i], record, 'PX', lifetime)
+for i = first_record, #KEYS do
+  local at = first_text + 2 * (i - first_record)
+  local text, lifetime = ARGV[at], ARGV[at + 1]
+  if text ~= '' and lifetime ~= '' then
+    redis.call('SET', KEYS[i], text, 'PX', lifetime)
+  elseif text ~= '' then
+    redis.call('SET', KEYS[i], text)
   end
 end
 return { 'done' }

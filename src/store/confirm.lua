@@ -2,13 +2,13 @@
 -- the replicas of this write waits for all that came before it.
 --
 -- KEYS[1]     account: hash `rev`, `doc`
--- KEYS[2]     where to look: a history, or the key of a remembered answer
+-- KEYS[2]     where to look: a history, or a record
 --
--- ARGV[1]     the id of an entry of the history; '' to look for the answer
+-- ARGV[1]     the id of an entry of the history; '' to look for the record
 --
 -- Replies
 --   {'entry', mark}   the entry is there; the commit of revision `mark` wrote it
---   {'answer'}        the answer is there
+--   {'record', text}  the record is there
 --   {'absent'}        what was looked for is not there
 
 local account, place = KEYS[1], KEYS[2]
@@ -20,7 +20,8 @@ if revision then
 end
 
 if id == '' then
-  return redis.call('EXISTS', place) == 1 and { 'answer' } or { 'absent' }
+  local text = redis.call('GET', place)
+  return text and { 'record', text } or { 'absent' }
 end
 local entry = redis.call('XRANGE', place, id, id)[1]
 if not entry then

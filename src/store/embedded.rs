@@ -19,8 +19,8 @@ use std::{
 use redb::{AccessGuard, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageError};
 use tokio::{sync::oneshot, task};
 
-use self::tables::{ACCOUNTS, DUE, ENTRIES, EntryKey, EntryValue, Writing, history_number};
-use super::{Answer, Commit, Committed, EntryRange, History, OnceRecord, Order, Revision, Store, StoreError, Stored};
+use self::tables::{ACCOUNTS, DUE, ENTRIES, EntryKey, EntryValue, ONCE, Writing, history_number, record_name};
+use super::{Answer, Commit, Committed, EntryRange, History, Order, RecordName, Revision, Store, StoreError, Stored};
 use crate::{
     ledger::{Timestamp, Transaction, TransactionId, UserId},
     unreadable::Unreadable,
@@ -216,6 +216,15 @@ impl Store for EmbeddedStore {
             let key = (user.as_str(), number, id.timestamp().as_millis(), id.sequence());
             let found = entries.get(key).map_err(broken)?;
             Ok(found.map(|entry| Revision::new(entry.value().0.to_owned())))
+        }))
+    }
+
+    fn record<'a>(&'a self, user: &'a UserId, name: &'a RecordName) -> Answer<'a, Option<String>> {
+        let (user, name) = (user.clone(), record_name(name));
+        Box::pin(self.read(move |reading| {
+            let records = reading.open_table(ONCE).map_err(broken)?;
+            let found = records.get((user.as_str(), name.as_str())).map_err(broken)?;
+            Ok(found.map(|found| found.value().1.to_owned()))
         }))
     }
 

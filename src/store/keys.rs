@@ -2,7 +2,7 @@
 
 use crate::{
     ledger::UserId,
-    store::{History, IdempotencyKey},
+    store::{History, RecordName},
 };
 
 /// How many keys the index of due users is spread over.
@@ -73,10 +73,16 @@ impl Keys {
         (self.history(&user, history) == key).then_some(Owned::History(user, history))
     }
 
-    /// String: the answer to an idempotent request.
+    /// String: a record.
     #[must_use]
-    pub fn once(&self, user: &UserId, key: &IdempotencyKey) -> String {
-        format!("{}:{{{user}}}:once:{key}", self.prefix)
+    pub fn record(&self, user: &UserId, name: &RecordName) -> String {
+        let prefix = &self.prefix;
+        match name {
+            RecordName::Answer(key) => format!("{prefix}:{{{user}}}:once:{key}"),
+            RecordName::Mark(revision) => format!("{prefix}:{{{user}}}:mark:{}", revision.as_str()),
+            RecordName::Refund(debit) => format!("{prefix}:{{{user}}}:refund:{debit}"),
+            RecordName::Reservation(id) => format!("{prefix}:{{{user}}}:reservation:{id}"),
+        }
     }
 
     /// Sorted set: the due users of one sixteenth of all users, numbered 00–15.

@@ -26,7 +26,7 @@ use tokio::time::timeout;
 pub use self::endpoints::InvalidRedisUrl;
 use self::{call::Call, line::Line};
 use super::{
-    Answer, Commit, Committed, EntryRange, History, Order, Revision, Store, StoreError, Stored,
+    Answer, Commit, Committed, EntryRange, History, Order, RecordName, Revision, Store, StoreError, Stored,
     keys::{DUE_KEYS, Keys},
     pause_before,
 };
@@ -203,6 +203,16 @@ impl Store for RedisStore {
             let found: Vec<(String, Vec<(String, String)>)> = self.read(&key, &command).await?;
             let mark = found.into_iter().flat_map(|(_, fields)| fields).find(|(name, _)| name == "c");
             Ok(mark.map(|(_, revision)| Revision::new(revision)))
+        })
+    }
+
+    fn record<'a>(&'a self, user: &'a UserId, name: &'a RecordName) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let key = self.keys.record(user, name);
+            if self.replicas > 0 {
+                return self.confirmed(user, &key, None).await;
+            }
+            self.read(&key, &cmd("GET").arg(&key).to_owned()).await
         })
     }
 

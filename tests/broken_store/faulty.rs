@@ -2,7 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use jeton::{
     ledger::{Timestamp, Transaction, TransactionId, UserId},
-    store::{Answer, Commit, Committed, EntryRange, History, Revision, Store, Stored, embedded::EmbeddedStore},
+    store::{
+        Answer, Commit, Committed, EntryRange, History, RecordName, Revision, Store, Stored, embedded::EmbeddedStore,
+    },
 };
 
 /// The embedded store with a fault.
@@ -59,6 +61,10 @@ impl Store for Faulty {
 
     fn written_by<'a>(&'a self, user: &'a UserId, history: History, id: TransactionId) -> Answer<'a, Option<Revision>> {
         self.store().written_by(user, history, id)
+    }
+
+    fn record<'a>(&'a self, user: &'a UserId, name: &'a RecordName) -> Answer<'a, Option<String>> {
+        self.store().record(user, name)
     }
 
     fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>> {

@@ -49,7 +49,7 @@ fn damaged(document: &str) -> [String; DAMAGES] {
 /// Commits for `user` by processes that believe in no account, or in another.
 fn attempts(store: &dyn Store, user: &UserId) -> [Commit; 2] {
     let mut commit = World::new(store, user.as_str()).draft(&[debit("ARTICLE", 3), Command::Reset], START + DAY).commit;
-    commit.once = vec![once("key", "answer")];
+    commit.records = vec![once("key", "answer")];
     [None, Some(revision())].map(|expected| Commit { expected, ..commit.clone() })
 }
 
@@ -170,7 +170,7 @@ async fn a_key_of_another_type_is_told_and_left_as_it_is() {
         let mut world = World::new(&store, "u");
         world.stored = store.load(&world.user).await.unwrap();
         let mut commit = world.draft(&[debit("ARTICLE", 3)], START + 1).commit;
-        commit.once = vec![once("key", "answer")];
+        commit.records = vec![once("key", "answer")];
         let key = format!("jeton:{{u}}:{key}");
         redis.command::<u64>(&["DEL", &key]);
         redis.command::<u64>(&["SADD", &key, "somebody else's"]);

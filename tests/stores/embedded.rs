@@ -2,16 +2,16 @@
 
 use futures_util::future::{join, join_all};
 use jeton::{
-    ledger::Command,
+    ledger::{Command, ReservationId},
     store::{
-        Committed, History, Store, StoreError,
+        Committed, History, IdempotencyKey, RecordName, Revision, Store, StoreError,
         embedded::{EmbeddedStore, OpenError},
     },
 };
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 
 use super::at;
-use crate::support::world::{DAY, START, World, credit, debit, once};
+use crate::support::world::{DAY, START, World, answer, credit, debit, once};
 
 #[tokio::test]
 async fn the_embedded_store_belongs_to_one_process_and_outlives_it() {
@@ -20,8 +20,8 @@ async fn the_embedded_store_belongs_to_one_process_and_outlives_it() {
     let store = EmbeddedStore::open(&folder).unwrap();
     let mut world = World::new(&store, "u");
     let mut draft = world.draft(&[debit("ARTICLE", 3), Command::Reset, credit(5)], START);
-    draft.commit.once = vec![once("key", "answer")];
-    let record = draft.commit.once[0].1.clone().unwrap();
+    draft.commit.records = vec![once("key", "answer")];
+    let record = draft.commit.records[0].1.clone().unwrap();
     world.write(draft).await;
     let World { user, stored, entries, archives, .. } = world;
     store.note_due(&user, at(START + 1)).await.unwrap();
@@ -40,6 +40,36 @@ async fn the_embedded_store_belongs_to_one_process_and_outlives_it() {
 }
 
 #[tokio::test]
+async fn records_have_names_in_the_file_that_no_key_can_have() {
+    const ONCE: TableDefinition<'_, (&str, &str), (u64, &str)> = TableDefinition::new("once");
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let mut world = World::new(&store, "u");
+    let mut draft = world.draft(&[Command::Touch], START);
+    let names = [
+        answer("key"),
+        RecordName::Mark(Revision::new("r".to_owned())),
+        RecordName::Refund("1-2".parse().unwrap()),
+        RecordName::Reservation(ReservationId::named("a").unwrap()),
+    ];
+    draft.commit.records = names.map(|name| (name, Some("text".to_owned()))).into();
+    world.write(draft).await;
+    drop(store);
+    let database = Database::create(folder.path().join("jeton.redb")).unwrap();
+    let records = database.begin_read().unwrap().open_table(ONCE).unwrap();
+    // That of an answer is the one that it has always had.
+    for (name, expiry) in [
+        ("key", START + DAY),
+        ("mark r", START + DAY),
+        ("refund 1-2", u64::MAX),
+        ("reservation res_a", START + 7 * DAY),
+    ] {
+        assert_eq!(records.get(("u", name)).unwrap().unwrap().value(), (expiry, "text"), "{name}");
+        assert_eq!(IdempotencyKey::new(name).is_none(), name != "key", "{name}");
+    }
+}
+
+#[tokio::test]
 async fn answers_of_whole_groups_do_not_pile_up() {
     const ONCE: TableDefinition<'_, (&str, &str), (u64, &str)> = TableDefinition::new("once");
     let folder = tempfile::tempdir().unwrap();
@@ -47,7 +77,7 @@ async fn answers_of_whole_groups_do_not_pile_up() {
     let mut world = World::new(&store, "u");
     for number in 0..10 {
         let mut draft = world.draft(&[Command::Touch], START + number / 5 * DAY);
-        draft.commit.once = (0..20).map(|key| once(&format!("{number}-{key}"), "answer")).collect();
+        draft.commit.records = (0..20).map(|key| once(&format!("{number}-{key}"), "answer")).collect();
         world.write(draft).await;
     }
     drop(store);

@@ -38,7 +38,7 @@ async fn the_data_in_redis_is_json_under_the_documented_keys() {
     let (redis, store) = lived_in().await;
     let mut world = World::new(&store, "v@example.com");
     let mut draft = world.draft(&[Command::Touch, Command::Reset], START);
-    draft.commit.once = vec![once("a:b", "answer")];
+    draft.commit.records = vec![once("a:b", "answer")];
     world.write(draft).await;
     let object = |text: &str| assert!(serde_json::from_str::<Value>(text).unwrap().is_object(), "{text}");
 
@@ -101,7 +101,7 @@ fn the_header_of_the_script_names_all_that_it_takes_and_says() {
         assert!(named(&format!("{array}[{rest}..]")), "the last of {array} are not in the header");
         assert_eq!(documented, (1..=*rest).collect::<Vec<_>>(), "{array}: every position, once, in order");
         assert!(documented.iter().all(|position| position == rest || positions.contains(position)), "{array}");
-        let first = if array == "KEYS" { "local first_once = " } else { "local first_entry, first_record = " };
+        let first = if array == "KEYS" { "local first_record = " } else { "local first_entry, first_text = " };
         assert_eq!(numbers_after(&body, first), [*rest], "where the rest of {array} begins");
     }
 
@@ -112,7 +112,7 @@ fn the_header_of_the_script_names_all_that_it_takes_and_says() {
         .collect();
     words.sort_unstable();
     words.dedup();
-    assert_eq!(words, ["conflict", "done", "orphan", "replay"]);
+    assert_eq!(words, ["conflict", "done", "orphan", "taken"]);
     let replies: Vec<&str> =
         header.iter().skip_while(|line| **line != "-- Replies").filter_map(|line| line.split('\'').nth(1)).collect();
     for word in words {

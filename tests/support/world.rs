@@ -9,7 +9,8 @@ use jeton::{
     plans::Catalogue,
     stage::Stage,
     store::{
-        Archive, Commit, Committed, EntryRange, IdempotencyKey, OnceRecord, Order, Revision, Store, StoreError, Stored,
+        Archive, Commit, Committed, EntryRange, IdempotencyKey, OnceRecord, Order, RecordName, Revision, Store,
+        StoreError, Stored,
     },
 };
 
@@ -69,7 +70,7 @@ impl<'a> World<'a> {
             document: after.to_document().unwrap(),
             entries: entries.iter().map(|entry| (entry.id, serde_json::to_string(&entry.entry).unwrap())).collect(),
             archive,
-            once: Vec::new(),
+            records: Vec::new(),
             due: self.stored.is_none().then(|| after.billing().next(zone)),
             now,
         };
@@ -103,15 +104,15 @@ impl<'a> World<'a> {
         assert_eq!(entries(self.store, &self.user).await, self.entries, "{name}: {case}");
     }
 
-    /// What the store remembers under `keys`. Asked with a commit that expects a revision that never was.
-    pub(crate) async fn remembered(&self, keys: &[&str], millis: u64) -> Result<Vec<Option<OnceRecord>>, StoreError> {
+    /// What the store has under `keys`. Asked with a commit that expects a revision that never was.
+    pub(crate) async fn remembered(&self, keys: &[&str], millis: u64) -> Result<Vec<Option<String>>, StoreError> {
         let mut commit = self.draft(&[Command::Touch], millis).commit;
         commit.expected = Some(revision());
-        commit.once = keys.iter().map(|key| once(key, "nobody's")).collect();
+        commit.records = keys.iter().map(|key| once(key, "nobody's")).collect();
         Ok(match self.store.commit(&commit).await? {
             Committed::Done => panic!("a commit on a revision that never was is done"),
             Committed::Conflict(_) => vec![None; keys.len()],
-            Committed::Replays(records) => records,
+            Committed::Taken(texts) => texts,
         })
     }
 }
@@ -128,10 +129,15 @@ pub(crate) fn revision() -> Revision {
     Revision::new(format!("revision-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
-/// A key and what is to be remembered under it.
-pub(crate) fn once(key: &str, body: &str) -> (IdempotencyKey, Option<OnceRecord>) {
+/// The name of the answer to the request of this key.
+pub(crate) fn answer(key: &str) -> RecordName {
+    RecordName::Answer(IdempotencyKey::new(key).unwrap())
+}
+
+/// The same, and the answer `body`.
+pub(crate) fn once(key: &str, body: &str) -> (RecordName, Option<String>) {
     let record = OnceRecord { commit: revision(), fingerprint: "f".repeat(64), status: 200, body: body.to_owned() };
-    (IdempotencyKey::new(key).unwrap(), Some(record))
+    (answer(key), Some(serde_json::to_string(&record).unwrap()))
 }
 
 /// A debit of `cost` for a generation.

@@ -1,9 +1,9 @@
 use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use super::{Commit, Committed, History, OnceRecord, StoreError, Stored, broken};
+use super::{Commit, Committed, History, RecordName, StoreError, Stored, broken};
 use crate::{
     ledger::{Account, Timestamp, TransactionId, UserId},
-    store::{Archive, IdempotencyKey, ONCE_LIFETIME},
+    store::Archive,
 };
 
 /// User, history number, milliseconds, sequence. A reset begins the next history number; nothing moves.
@@ -15,7 +15,7 @@ pub(super) type EntryValue = (&'static str, &'static str);
 pub(super) const ACCOUNTS: TableDefinition<'_, &str, (&str, &str)> = TableDefinition::new("accounts");
 /// All histories.
 pub(super) const ENTRIES: TableDefinition<'_, EntryKey, EntryValue> = TableDefinition::new("entries");
-/// User, idempotency key → when it is forgotten, record as JSON.
+/// User, [name](record_name) of a record → when it is forgotten (the last number there is: never), text.
 pub(super) const ONCE: TableDefinition<'_, (&str, &str), (u64, &str)> = TableDefinition::new("once");
 /// The same by time, to find what is to be forgotten.
 pub(super) const ONCE_EXPIRY: TableDefinition<'_, (u64, &str, &str), ()> = TableDefinition::new("once_expiry");
@@ -26,6 +26,16 @@ pub(super) const DUE_OF: TableDefinition<'_, &str, u64> = TableDefinition::new("
 
 /// How many more forgotten records a commit clears away, at most, than it adds: so they do not pile up.
 const FORGOTTEN_MORE_MAX: usize = 8;
+
+/// The name of a record in the table. Those of answers are the keys, which have no space in them.
+pub(super) fn record_name(name: &RecordName) -> String {
+    match name {
+        RecordName::Answer(key) => key.to_string(),
+        RecordName::Mark(revision) => format!("mark {}", revision.as_str()),
+        RecordName::Refund(debit) => format!("refund {debit}"),
+        RecordName::Reservation(id) => format!("reservation {id}"),
+    }
+}
 
 /// The number of a history: an archive's own, or for the current one the count of archives before it.
 pub(super) fn history_number(
@@ -76,13 +86,10 @@ impl<'a> Writing<'a> {
     pub(super) fn commit(&mut self, commit: &Commit) -> Result<Committed, StoreError> {
         let user = commit.user.as_str();
         let now = commit.now.as_millis();
-        let records = commit
-            .once
-            .iter()
-            .map(|(key, _)| self.remembered(&commit.user, key, now))
-            .collect::<Result<Vec<_>, _>>()?;
-        if records.iter().any(Option::is_some) {
-            return Ok(Committed::Replays(records));
+        let texts = commit.records.iter().map(|(name, _)| self.recorded(user, name, now));
+        let texts = texts.collect::<Result<Vec<_>, _>>().map_err(broken)?;
+        if texts.iter().any(Option::is_some) {
+            return Ok(Committed::Taken(texts));
         }
         let stored = match self.accounts.get(user).map_err(broken)? {
             Some(found) => {
@@ -114,11 +121,10 @@ impl<'a> Writing<'a> {
             self.entries.insert(place(index, id), (revision, entry.as_str())).map_err(broken)?;
         }
         self.accounts.insert(user, (revision, commit.document.as_str())).map_err(broken)?;
-        self.forget(now, commit.once.len().saturating_add(FORGOTTEN_MORE_MAX)).map_err(broken)?;
-        for (key, record) in &commit.once {
-            let Some(record) = record else { continue };
-            let record = serde_json::to_string(record).map_err(|error| StoreError::Damaged(error.to_string()))?;
-            self.remember(user, key, now, &record).map_err(broken)?;
+        self.forget(now, commit.records.len().saturating_add(FORGOTTEN_MORE_MAX)).map_err(broken)?;
+        for (name, text) in &commit.records {
+            let Some(text) = text else { continue };
+            self.record(user, name, now, text).map_err(broken)?;
         }
         if let Some(at) = commit.due {
             self.note_due(&commit.user, at).map_err(broken)?;
@@ -126,32 +132,33 @@ impl<'a> Writing<'a> {
         Ok(Committed::Done)
     }
 
-    fn remembered(&self, user: &UserId, key: &IdempotencyKey, now: u64) -> Result<Option<OnceRecord>, StoreError> {
-        let found = self.once.get((user.as_str(), key.as_str())).map_err(broken)?;
-        let Some(found) = found.filter(|found| found.value().0 > now) else { return Ok(None) };
-        OnceRecord::read(user, found.value().1).map(Some)
+    fn recorded(&self, user: &str, name: &RecordName, now: u64) -> Result<Option<String>, redb::StorageError> {
+        let found = self.once.get((user, record_name(name).as_str()))?;
+        Ok(found.filter(|found| found.value().0 > now).map(|found| found.value().1.to_owned()))
     }
 
-    fn remember(&mut self, user: &str, key: &IdempotencyKey, now: u64, record: &str) -> Result<(), redb::StorageError> {
-        let lifetime = u64::try_from(ONCE_LIFETIME.as_millis()).unwrap_or(u64::MAX);
-        let expiry = now.saturating_add(lifetime);
-        self.once.insert((user, key.as_str()), (expiry, record))?;
-        self.once_expiry.insert((expiry, user, key.as_str()), ())?;
+    fn record(&mut self, user: &str, name: &RecordName, now: u64, text: &str) -> Result<(), redb::StorageError> {
+        let expiry = name.lifetime_ms().map_or(u64::MAX, |lifetime| now.saturating_add(lifetime));
+        let name = record_name(name);
+        self.once.insert((user, name.as_str()), (expiry, text))?;
+        if expiry < u64::MAX {
+            self.once_expiry.insert((expiry, user, name.as_str()), ())?;
+        }
         Ok(())
     }
 
     fn forget(&mut self, now: u64, count_max: usize) -> Result<(), redb::StorageError> {
         for _ in 0..count_max {
             let first = self.once_expiry.first()?.map(|(key, _)| {
-                let (expiry, user, key) = key.value();
-                (expiry, user.to_owned(), key.to_owned())
+                let (expiry, user, name) = key.value();
+                (expiry, user.to_owned(), name.to_owned())
             });
-            let Some((expiry, user, key)) = first.filter(|(expiry, _, _)| *expiry <= now) else { return Ok(()) };
-            self.once_expiry.remove((expiry, user.as_str(), key.as_str()))?;
-            // The same key may have been used again since: then it has a later expiry.
-            let same = self.once.get((user.as_str(), key.as_str()))?.is_some_and(|found| found.value().0 == expiry);
+            let Some((expiry, user, name)) = first.filter(|(expiry, _, _)| *expiry <= now) else { return Ok(()) };
+            self.once_expiry.remove((expiry, user.as_str(), name.as_str()))?;
+            // The same name may have been used again since: then it has a later expiry.
+            let same = self.once.get((user.as_str(), name.as_str()))?.is_some_and(|found| found.value().0 == expiry);
             if same {
-                self.once.remove((user.as_str(), key.as_str()))?;
+                self.once.remove((user.as_str(), name.as_str()))?;
             }
         }
         Ok(())

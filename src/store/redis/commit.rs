@@ -7,7 +7,7 @@ use once_cell::sync::Lazy;
 use super::{RedisStore, call::Call, patiently};
 use crate::{
     ledger::{TransactionId, UserId},
-    store::{Archive, Commit, Committed, History, ONCE_LIFETIME, OnceRecord, Revision, StoreError, Stored},
+    store::{Archive, Commit, Committed, History, Revision, StoreError, Stored},
 };
 
 const COMMIT_SCRIPT: &str = include_str!("../commit.lua");
@@ -29,12 +29,12 @@ impl RedisStore {
     }
 
     pub(super) async fn evaluate_commit(&self, commit: &Commit) -> Result<Value, StoreError> {
-        self.evaluate(&commit.user, &self.commit_call(commit)?, COMMIT_SCRIPT).await
+        self.evaluate(&commit.user, &self.commit_call(commit), COMMIT_SCRIPT).await
     }
 
-    /// Looks for the entry `id` of a history, or without one for a remembered answer, under `key`, where commits are
-    /// made: what is found there is as safe as if it were written now. Gives the mark of the entry, or nothing of an
-    /// answer; `None` when it is not there.
+    /// Looks for the entry `id` of a history, or without one for a record, under `key`, where commits are made: what is
+    /// found there is as safe as if it were written now. Gives the mark of the entry, or the text of the record; `None`
+    /// when it is not there.
     pub(super) async fn confirmed(
         &self,
         user: &UserId,
@@ -47,78 +47,70 @@ impl RedisStore {
         let reply = patiently(|| self.evaluate(user, &call, CONFIRM_SCRIPT)).await?;
         let mut words = self.parse::<Vec<String>>(reply)?.into_iter();
         match (words.next().as_deref(), words.next()) {
-            (Some("entry"), Some(mark)) => Ok(Some(mark)),
-            (Some("answer"), None) => Ok(Some(String::new())),
+            (Some("entry" | "record"), Some(found)) => Ok(Some(found)),
             (Some("absent"), None) => Ok(None),
             _ => Err(StoreError::Damaged("confirm.lua gave an answer that it cannot give".to_owned())),
         }
     }
 
-    /// Makes sure that the answers which a commit met are where the replicas have them.
-    async fn confirm_replays(&self, commit: &Commit, records: &[Option<OnceRecord>]) -> Result<(), StoreError> {
+    /// Makes sure that the records which a commit met are where the replicas have them.
+    async fn confirm_taken(&self, commit: &Commit, texts: &[Option<String>]) -> Result<(), StoreError> {
         if self.replicas == 0 {
             return Ok(());
         }
-        for ((key, _), record) in commit.once.iter().zip(records) {
-            let key = self.keys.once(&commit.user, key);
-            if record.is_some() && self.confirmed(&commit.user, &key, None).await?.is_none() {
-                let cause = format!("{} has lost an answer that it had: another server has taken over", self.line);
+        for ((name, _), text) in commit.records.iter().zip(texts) {
+            let key = self.keys.record(&commit.user, name);
+            if text.is_some() && self.confirmed(&commit.user, &key, None).await?.is_none() {
+                let cause = format!("{} has lost a record that it had: another server has taken over", self.line);
                 return Err(StoreError::Unavailable { cause, sent: false });
             }
         }
         Ok(())
     }
 
-    fn commit_call(&self, commit: &Commit) -> Result<Cmd, StoreError> {
-        let Commit { user, expected, revision, document, entries, archive, once, due: _, now: _ } = commit;
+    fn commit_call(&self, commit: &Commit) -> Cmd {
+        let Commit { user, expected, revision, document, entries, archive, records, due: _, now: _ } = commit;
         // While a slot moves to another node, a call that names a key that is not there has to wait: so no archive is
         // named in vain.
         let archived = archive.map_or(History::Current, |Archive { number, .. }| History::Archived(number));
         let mut call = cmd("EVALSHA");
         call.arg(COMMIT.get_hash())
-            .arg(3_usize.saturating_add(once.len()))
+            .arg(3_usize.saturating_add(records.len()))
             .arg(self.keys.account(user))
             .arg(self.keys.history(user, History::Current))
             .arg(self.keys.history(user, archived));
-        for (key, _) in once {
-            call.arg(self.keys.once(user, key));
+        for (name, _) in records {
+            call.arg(self.keys.record(user, name));
         }
         call.arg(expected.as_ref().map_or("", Revision::as_str))
             .arg(revision.as_str())
             .arg(document)
             .arg(archive.map_or_else(String::new, |Archive { after, .. }| after.to_string()))
-            .arg(u64::try_from(ONCE_LIFETIME.as_millis()).unwrap_or(u64::MAX))
             .arg(entries.len());
         for (id, entry) in entries {
             call.arg(id.to_string()).arg(entry);
         }
-        for (_, record) in once {
-            let record = record.as_ref().map(serde_json::to_string).transpose();
-            call.arg(record.map_err(|error| StoreError::Damaged(error.to_string()))?.unwrap_or_default());
+        for (name, text) in records {
+            call.arg(text.as_deref().unwrap_or(""));
+            call.arg(name.lifetime_ms().map_or_else(String::new, |lifetime| lifetime.to_string()));
         }
-        Ok(call)
+        call
     }
 
     pub(super) async fn committed(&self, commit: &Commit, reply: Value) -> Result<Committed, StoreError> {
         let user = &commit.user;
-        let words: Vec<String> = self.parse(reply)?;
-        let mut words = words.into_iter();
-        match (words.next().as_deref(), words.next(), words.next()) {
-            (Some("done"), None, None) => Ok(Committed::Done),
-            (Some("conflict"), None, None) => Ok(Committed::Conflict(None)),
-            (Some("conflict"), Some(revision), Some(document)) => {
-                Ok(Committed::Conflict(Some(Stored::read(user, revision, &document)?)))
+        let (word, rest) = split(self.parse(reply)?);
+        match (word.as_str(), rest.as_slice()) {
+            ("done", []) => Ok(Committed::Done),
+            ("conflict", []) => Ok(Committed::Conflict(None)),
+            ("conflict", [Some(revision), Some(document)]) => {
+                Ok(Committed::Conflict(Some(Stored::read(user, revision.clone(), document)?)))
             }
-            (Some("replay"), first, second) => {
-                let records = first.into_iter().chain(second).chain(words);
-                let records = records.map(|record| once_record(user, &record)).collect::<Result<Vec<_>, _>>()?;
-                if records.iter().all(Option::is_none) {
-                    return Err(StoreError::Damaged(format!("an idempotency record of user {user} is empty")));
-                }
-                self.confirm_replays(commit, &records).await?;
-                Ok(Committed::Replays(records))
+            ("taken", texts) if texts.len() == commit.records.len() => {
+                self.confirm_taken(commit, texts).await?;
+                Ok(Committed::Taken(rest))
             }
-            (Some("orphan"), None, None) => Err(StoreError::Damaged(format!(
+            ("orphan", []) => Err(StoreError::Damaged(format!(
                 "user {user} has a history or an archive in Redis that belongs to no account: keys were deleted or \
                  evicted (set maxmemory-policy to noeviction); nothing was changed"
             ))),
@@ -127,9 +119,8 @@ impl RedisStore {
     }
 }
 
-fn once_record(user: &UserId, record: &str) -> Result<Option<OnceRecord>, StoreError> {
-    if record.is_empty() {
-        return Ok(None);
-    }
-    OnceRecord::read(user, record).map(Some)
+/// The word that a reply begins with, and what follows it.
+fn split(reply: Vec<Option<String>>) -> (String, Vec<Option<String>>) {
+    let mut words = reply.into_iter();
+    (words.next().flatten().unwrap_or_default(), words.collect())
 }
