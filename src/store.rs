@@ -1,8 +1,8 @@
 //! What keeps accounts and histories: one contract, two implementations, one conformance suite (`tests/stores.rs`).
 //!
 //! A store knows no rule. It keeps, for each user, an account document under a revision, a history of entries, the
-//! histories that resets archived, and records of what must not be done twice; and for all users together an index of who
-//! is due for billing. The one operation that changes an account is [`Store::commit`]: compare and write, atomic. What the
+//! histories that resets archived, records of what must not be done twice, and what was used when; and for all users
+//! together an index of who is due for billing. The one operation that changes an account is [`Store::commit`]: compare and write, atomic. What the
 //! operator's commands look at besides is in [`inspect`].
 
 pub mod embedded;
@@ -65,6 +65,10 @@ pub trait Store: Send + Sync {
     /// What is recorded under `name`, as safe as what [`Self::commit`] tells. It may still be told when its lifetime is
     /// over.
     fn record<'a>(&'a self, user: &'a UserId, name: &'a RecordName) -> Answer<'a, Option<String>>;
+
+    /// What is kept of the usage of `user` under each of `fields`, in their order. All that is asked for is not read at
+    /// one moment.
+    fn usage<'a>(&'a self, user: &'a UserId, fields: &'a [String]) -> Answer<'a, Vec<Option<String>>>;
 
     /// Entries of the current history, at most `range.count`, from one end of the range.
     fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>>;
@@ -142,6 +146,9 @@ pub struct Commit {
     pub archive: Option<Archive>,
     /// What must not be there yet, and the text to record under each name. A name without one is only looked up.
     pub records: Vec<(RecordName, Option<String>)>,
+    /// What is set of the user's usage: fields, and the text of each. A commit that archives the history drops all usage
+    /// first.
+    pub usage: Vec<(String, String)>,
     /// The next billing time, when the change moved it.
     pub due: Option<Timestamp>,
     /// The instant of the decision.

@@ -85,6 +85,7 @@ fn rows(folder: &Path) -> Vec<String> {
         of(&database, TableDefinition::<(&str, u32, u64, u32), (&str, &str)>::new("entries")),
         of(&database, TableDefinition::<(&str, &str), (u64, &str)>::new("once")),
         of(&database, TableDefinition::<(u64, &str, &str), ()>::new("once_expiry")),
+        of(&database, TableDefinition::<(&str, &str), &str>::new("usage")),
         of(&database, TableDefinition::<(u64, &str), ()>::new("due")),
         of(&database, TableDefinition::<&str, u64>::new("due_of")),
     ]

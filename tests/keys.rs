@@ -43,6 +43,7 @@ fn every_key_is_as_written_here() {
             keys.history(&user, History::Archived(4_294_967_295)),
             [prefix, ":{", id, "}:archive:4294967295"].concat()
         );
+        assert_eq!(keys.usage(&user), [prefix, ":{", id, "}:usage"].concat());
         assert_eq!(keys.record(&user, &once), [prefix, ":{", id, "}:once:order:{42}/a"].concat());
         for (name, end) in other_records() {
             assert_eq!(keys.record(&user, &name), [prefix, ":{", id, "}", end].concat());
@@ -71,6 +72,7 @@ fn a_key_tells_whose_it_is() {
             for history in [History::Current, History::Archived(0), History::Archived(4_294_967_295)] {
                 assert_eq!(owned(&keys.history(&user, history)), Some(Owned::History(user.clone(), history)));
             }
+            assert_eq!(owned(&keys.usage(&user)), None);
             assert_eq!(owned(&keys.record(&user, &answer("a}:account"))), None);
             for (name, _) in other_records() {
                 assert_eq!(owned(&keys.record(&user, &name)), None);
@@ -130,8 +132,12 @@ fn the_keys_of_a_user_share_one_cluster_slot() {
     for id in ["u", ALL_CHARACTERS, &"x".repeat(128)] {
         let user = user(id);
         let records = names.iter().map(|name| keys.record(&user, name));
-        let own =
-            [keys.account(&user), keys.history(&user, History::Current), keys.history(&user, History::Archived(3))];
+        let own = [
+            keys.account(&user),
+            keys.history(&user, History::Current),
+            keys.history(&user, History::Archived(3)),
+            keys.usage(&user),
+        ];
         for key in own.into_iter().chain(records) {
             assert_eq!(tag(&key), id, "{key}");
         }

@@ -7,6 +7,7 @@ mod inspect;
 mod pages;
 mod redis;
 mod remembered;
+mod usage;
 
 use std::{
     collections::BTreeMap,

@@ -92,6 +92,7 @@ fn opening(user: &str, history: &[(TransactionId, Entry)]) -> Commit {
         entries: history.iter().map(|(id, entry)| (*id, serde_json::to_string(entry).unwrap())).collect(),
         archive: None,
         records: Vec::new(),
+        usage: Vec::new(),
         due: None,
         now,
     }

@@ -91,6 +91,7 @@ impl Remembering {
             entries: Vec::new(),
             archive: None,
             records: vec![(name, Some(serde_json::to_string(record).unwrap()))],
+            usage: Vec::new(),
             due: None,
             now: Timestamp::from_millis(now.as_millis().try_into().unwrap()).unwrap(),
         }

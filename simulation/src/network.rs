@@ -230,6 +230,15 @@ impl Store for Line {
         Box::pin(self.exchange(what, move |server| server.record(&asked, &wanted)))
     }
 
+    fn usage<'a>(&'a self, user: &'a UserId, fields: &'a [String]) -> Answer<'a, Vec<Option<String>>> {
+        let (asked, fields) = (user.clone(), fields.to_vec());
+        let what = move || format!("reads the usage of {user}");
+        Box::pin(self.exchange(what, move |server| {
+            let kept = server.kept(&asked);
+            fields.iter().map(|field| kept.usage(field)).collect()
+        }))
+    }
+
     fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>> {
         let asked = user.clone();
         Box::pin(self.exchange(

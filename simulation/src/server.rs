@@ -31,6 +31,7 @@ pub(crate) struct Kept {
     pub(crate) written: Vec<Written>,
     /// When each is forgotten, in milliseconds, and what it says.
     records: HashMap<RecordName, (u64, String)>,
+    usage: BTreeMap<String, String>,
     pub(crate) due: Option<Timestamp>,
 }
 
@@ -74,11 +75,19 @@ impl Kept {
             self.written.push(Written { transaction, history, mark, decided, at });
         }
         self.account = Some((commit.revision.clone(), commit.document.clone()));
+        if commit.archive.is_some() {
+            self.usage.clear();
+        }
+        self.usage.extend(commit.usage.iter().cloned());
         if remembers {
             self.remember(commit, at);
         }
         self.due = commit.due.or(self.due);
         Committed::Done
+    }
+
+    pub(crate) fn usage(&self, field: &str) -> Option<String> {
+        self.usage.get(field).cloned()
     }
 
     fn remember(&mut self, commit: &Commit, at: u64) {

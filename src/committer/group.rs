@@ -194,6 +194,7 @@ impl<'a> Group<'a> {
             entries: entries.map_err(unwritable)?,
             archive,
             records,
+            usage: Vec::new(),
             due: moved.then_some(due),
             now,
         };

@@ -3,15 +3,17 @@
 -- KEYS[1]     account: hash `rev`, `doc`
 -- KEYS[2]     history: stream of `tx`, `c`
 -- KEYS[3]     archive: where the history goes at a reset; the history itself when there is none
--- KEYS[4..]   records: one string each
+-- KEYS[4]     usage: hash of texts, dropped where the history is archived; the history itself when nothing changes it
+-- KEYS[5..]   records: one string each
 --
 -- ARGV[1]     the revision that the account must have; '' when there must be no account
 -- ARGV[2]     the new revision, also the entries' `c`
 -- ARGV[3]     the new document
 -- ARGV[4]     after how many entries the history is archived; '' for not at all
 -- ARGV[5]     n, the number of entries
--- ARGV[6..]   n times: id, tx; then for each record: its text, '' for one that is only looked up, and for how many
---             milliseconds it is kept, '' for ever
+-- ARGV[6]     m, the number of fields of the usage that are set
+-- ARGV[7..]   n times: id, tx; m times: field, text; then for each record: its text, '' for one that is only looked up,
+--             and for how many milliseconds it is kept, '' for ever
 --
 -- Replies
 --   {'done'}                    everything is written
@@ -24,11 +26,11 @@
 -- The one write that can fail (an id that does not increase, no memory) is the first, so a failure leaves nothing half
 -- done.
 
-local account, history, archive = KEYS[1], KEYS[2], KEYS[3]
+local account, history, archive, usage = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local expected, revision, document, archive_after = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local entries = tonumber(ARGV[5])
-local first_entry, first_text = 6, 6 + 2 * entries
-local first_record = 4
+local entries, fields = tonumber(ARGV[5]), tonumber(ARGV[6])
+local first_entry, first_field, first_text = 7, 7 + 2 * entries, 7 + 2 * (entries + fields)
+local first_record = 5
 
 if #KEYS >= first_record then
   local reply, found = { 'taken' }, false
@@ -55,6 +57,9 @@ end
 if archive_after ~= '' and redis.call('EXISTS', archive) == 1 then
   return { 'orphan' }
 end
+if usage ~= history then
+  redis.call('HLEN', usage) -- fails if it is no hash
+end
 
 local function put_away_after(count)
   if archive_after ~= '' and tonumber(archive_after) == count and redis.call('EXISTS', history) == 1 then
@@ -69,6 +74,13 @@ for i = 1, entries do
   put_away_after(i)
 end
 redis.call('HSET', account, 'rev', revision, 'doc', document)
+if archive_after ~= '' then
+  redis.call('DEL', usage)
+end
+for i = 1, fields do
+  local at = first_field + 2 * (i - 1)
+  redis.call('HSET', usage, ARGV[at], ARGV[at + 1])
+end
 for i = first_record, #KEYS do
   local at = first_text + 2 * (i - first_record)
   local text, lifetime = ARGV[at], ARGV[at + 1]

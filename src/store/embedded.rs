@@ -19,7 +19,7 @@ use std::{
 use redb::{AccessGuard, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageError};
 use tokio::{sync::oneshot, task};
 
-use self::tables::{ACCOUNTS, DUE, ENTRIES, EntryKey, EntryValue, ONCE, Writing, history_number, record_name};
+use self::tables::{ACCOUNTS, DUE, ENTRIES, EntryKey, EntryValue, ONCE, USAGE, Writing, history_number, record_name};
 use super::{Answer, Commit, Committed, EntryRange, History, Order, RecordName, Revision, Store, StoreError, Stored};
 use crate::{
     ledger::{Timestamp, Transaction, TransactionId, UserId},
@@ -80,12 +80,14 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 enum Job {
     Commit(Box<Commit>, Reply<Committed>),
     NoteDue(UserId, Timestamp, Reply<()>),
+    WriteUsage(UserId, Revision, Vec<(String, String)>, Reply<bool>),
 }
 
 /// A job that was done in a transaction that is not on disk yet.
 enum Done {
     Commit(Result<Committed, StoreError>, Reply<Committed>),
     NoteDue(Result<(), StoreError>, Reply<()>),
+    WriteUsage(Result<bool, StoreError>, Reply<bool>),
 }
 
 impl EmbeddedStore {
@@ -151,6 +153,7 @@ fn write_all(database: &Database, jobs: &Receiver<Job>) {
             match job {
                 Done::Commit(result, reply) => drop(reply.send(written.clone().and(result))),
                 Done::NoteDue(result, reply) => drop(reply.send(written.clone().and(result))),
+                Done::WriteUsage(result, reply) => drop(reply.send(written.clone().and(result))),
             }
         }
     }
@@ -164,6 +167,7 @@ fn write_together(database: &Database, jobs: impl Iterator<Item = Job>) -> (Vec<
             let refuse = |job| match job {
                 Job::Commit(_, reply) => Done::Commit(Err(failed.clone()), reply),
                 Job::NoteDue(_, _, reply) => Done::NoteDue(Err(failed.clone()), reply),
+                Job::WriteUsage(_, _, _, reply) => Done::WriteUsage(Err(failed.clone()), reply),
             };
             return (jobs.map(refuse).collect(), Ok(()));
         }
@@ -173,12 +177,17 @@ fn write_together(database: &Database, jobs: impl Iterator<Item = Job>) -> (Vec<
         done.extend(jobs.map(|job| match job {
             Job::Commit(commit, reply) => Done::Commit(tables.commit(&commit), reply),
             Job::NoteDue(user, at, reply) => Done::NoteDue(tables.note_due(&user, at).map_err(broken), reply),
+            Job::WriteUsage(user, expected, fields, reply) => {
+                Done::WriteUsage(tables.write_usage(&user, &expected, &fields).map_err(broken), reply)
+            }
         }));
     });
     // A job that failed midway must not leave its half: then nothing of this round is kept.
     let failed = done.iter().find_map(|job| match job {
-        Done::Commit(Err(error @ StoreError::Refused(_)), _) | Done::NoteDue(Err(error), _) => Some(error.clone()),
-        Done::Commit(..) | Done::NoteDue(..) => None,
+        Done::Commit(Err(error @ StoreError::Refused(_)), _)
+        | Done::NoteDue(Err(error), _)
+        | Done::WriteUsage(Err(error), _) => Some(error.clone()),
+        Done::Commit(..) | Done::NoteDue(..) | Done::WriteUsage(..) => None,
     });
     let written = match (worked, failed) {
         (Ok(()), None) => transaction.commit().map_err(broken),
@@ -225,6 +234,18 @@ impl Store for EmbeddedStore {
             let records = reading.open_table(ONCE).map_err(broken)?;
             let found = records.get((user.as_str(), name.as_str())).map_err(broken)?;
             Ok(found.map(|found| found.value().1.to_owned()))
+        }))
+    }
+
+    fn usage<'a>(&'a self, user: &'a UserId, fields: &'a [String]) -> Answer<'a, Vec<Option<String>>> {
+        let (user, fields) = (user.clone(), fields.to_vec());
+        Box::pin(self.read(move |reading| {
+            let usage = reading.open_table(USAGE).map_err(broken)?;
+            let text = |field: &String| {
+                let found = usage.get((user.as_str(), field.as_str())).map_err(broken)?;
+                Ok(found.map(|found| found.value().to_owned()))
+            };
+            fields.iter().map(text).collect()
         }))
     }
 

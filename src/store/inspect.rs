@@ -1,8 +1,9 @@
-//! What the operator's commands look at beyond what a call needs: all users, histories as they are stored, notes.
+//! What the operator's commands look at beyond what a call needs: all users, histories as they are stored, usage,
+//! notes.
 
 use std::ops::Range;
 
-use super::{Answer, History, Store};
+use super::{Answer, History, Revision, Store};
 use crate::ledger::{Timestamp, TransactionId, UserId};
 
 /// How many entries are read at once, at most and at first.
@@ -28,6 +29,18 @@ pub trait Inspect: Store {
 
     /// Those of `numbers` under which a history of `user` is archived.
     fn archives<'a>(&'a self, user: &'a UserId, numbers: Range<u32>) -> Answer<'a, Vec<u32>>;
+
+    /// How many fields the usage of `user` has.
+    fn usage_size<'a>(&'a self, user: &'a UserId) -> Answer<'a, u64>;
+
+    /// Makes `fields` and their texts the whole usage of `user`, if the account still is that of the revision `expected`:
+    /// whether it was.
+    fn write_usage<'a>(
+        &'a self,
+        user: &'a UserId,
+        expected: &'a Revision,
+        fields: &'a [(String, String)],
+    ) -> Answer<'a, bool>;
 
     /// The billing time that is noted for `user`, if one is.
     fn noted<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Timestamp>>;

@@ -45,6 +45,12 @@ impl Keys {
         }
     }
 
+    /// Hash: what was used, by field.
+    #[must_use]
+    pub fn usage(&self, user: &UserId) -> String {
+        format!("{}:{{{user}}}:usage", self.prefix)
+    }
+
     /// A pattern, as `SCAN` takes it, that matches the accounts and the histories, and few others.
     #[must_use]
     pub fn accounts_and_histories(&self) -> String {

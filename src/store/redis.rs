@@ -43,6 +43,9 @@ const READ_RETRIES: Duration = Duration::from_millis(2_500);
 /// How long the note of an opening is tried once more.
 const NOTE_AGAIN: Duration = Duration::from_millis(500);
 
+/// How many fields of the usage are asked for at once, at most.
+const FIELDS_AT_ONCE: usize = 1_000;
+
 /// How a Redis is used.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -213,6 +216,18 @@ impl Store for RedisStore {
                 return self.confirmed(user, &key, None).await;
             }
             self.read(&key, &cmd("GET").arg(&key).to_owned()).await
+        })
+    }
+
+    fn usage<'a>(&'a self, user: &'a UserId, fields: &'a [String]) -> Answer<'a, Vec<Option<String>>> {
+        Box::pin(async move {
+            let key = self.keys.usage(user);
+            let found = try_join_all(fields.chunks(FIELDS_AT_ONCE).map(|fields| {
+                let command = cmd("HMGET").arg(&key).arg(fields).to_owned();
+                let key = &key;
+                async move { self.read::<Vec<Option<String>>>(key, &command).await }
+            }));
+            Ok(found.await?.concat())
         })
     }
 

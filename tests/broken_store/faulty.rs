@@ -67,6 +67,10 @@ impl Store for Faulty {
         self.store().record(user, name)
     }
 
+    fn usage<'a>(&'a self, user: &'a UserId, fields: &'a [String]) -> Answer<'a, Vec<Option<String>>> {
+        self.store().usage(user, fields)
+    }
+
     fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>> {
         self.store().entries(user, range)
     }

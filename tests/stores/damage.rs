@@ -165,12 +165,13 @@ async fn a_history_without_its_account_is_told_and_left_as_it_is() {
 
 #[tokio::test]
 async fn a_key_of_another_type_is_told_and_left_as_it_is() {
-    for key in ["account", "history", "once:key"] {
+    for key in ["account", "history", "once:key", "usage"] {
         let (redis, store) = lived_in().await;
         let mut world = World::new(&store, "u");
         world.stored = store.load(&world.user).await.unwrap();
         let mut commit = world.draft(&[debit("ARTICLE", 3)], START + 1).commit;
         commit.records = vec![once("key", "answer")];
+        commit.usage = vec![("h494544".to_owned(), "text".to_owned())];
         let key = format!("jeton:{{u}}:{key}");
         redis.command::<u64>(&["DEL", &key]);
         redis.command::<u64>(&["SADD", &key, "somebody else's"]);

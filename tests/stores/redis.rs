@@ -39,6 +39,7 @@ async fn the_data_in_redis_is_json_under_the_documented_keys() {
     let mut world = World::new(&store, "v@example.com");
     let mut draft = world.draft(&[Command::Touch, Command::Reset], START);
     draft.commit.records = vec![once("a:b", "answer")];
+    draft.commit.usage = vec![("h494544".to_owned(), "{}".to_owned())];
     world.write(draft).await;
     let object = |text: &str| assert!(serde_json::from_str::<Value>(text).unwrap().is_object(), "{text}");
 
@@ -54,6 +55,7 @@ async fn the_data_in_redis_is_json_under_the_documented_keys() {
             "jeton:{v@example.com}:archive:0",
             "jeton:{v@example.com}:history",
             "jeton:{v@example.com}:once:a:b",
+            "jeton:{v@example.com}:usage",
         ]
     );
     assert!((1..=2).contains(&due.len()), "{due:?}");
@@ -71,6 +73,10 @@ async fn the_data_in_redis_is_json_under_the_documented_keys() {
                     assert_eq!(fields.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["tx", "c"]);
                     object(&fields[0].1);
                 }
+            }
+            ":usage" => {
+                let fields: BTreeMap<String, String> = redis.command(&["HGETALL", &key]);
+                assert_eq!(fields, BTreeMap::from([("h494544".to_owned(), "{}".to_owned())]));
             }
             _ => object(&redis.command::<String>(&["GET", &key])),
         }
@@ -101,7 +107,8 @@ fn the_header_of_the_script_names_all_that_it_takes_and_says() {
         assert!(named(&format!("{array}[{rest}..]")), "the last of {array} are not in the header");
         assert_eq!(documented, (1..=*rest).collect::<Vec<_>>(), "{array}: every position, once, in order");
         assert!(documented.iter().all(|position| position == rest || positions.contains(position)), "{array}");
-        let first = if array == "KEYS" { "local first_record = " } else { "local first_entry, first_text = " };
+        let first =
+            if array == "KEYS" { "local first_record = " } else { "local first_entry, first_field, first_text = " };
         assert_eq!(numbers_after(&body, first), [*rest], "where the rest of {array} begins");
     }
 

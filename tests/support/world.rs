@@ -71,6 +71,7 @@ impl<'a> World<'a> {
             entries: entries.iter().map(|entry| (entry.id, serde_json::to_string(&entry.entry).unwrap())).collect(),
             archive,
             records: Vec::new(),
+            usage: Vec::new(),
             due: self.stored.is_none().then(|| after.billing().next(zone)),
             now,
         };

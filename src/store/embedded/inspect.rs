@@ -3,13 +3,13 @@ use std::ops::{Bound, Range};
 use redb::{ReadTransaction, ReadableTableMetadata};
 
 use super::{
-    EmbeddedStore, broken,
-    tables::{ACCOUNTS, DUE_OF, ENTRIES, history_number},
+    EmbeddedStore, Job, broken,
+    tables::{ACCOUNTS, DUE_OF, ENTRIES, USAGE, history_number, usage_of},
 };
 use crate::{
     ledger::{Timestamp, UserId},
     store::{
-        Answer, History, StoreError,
+        Answer, History, Revision, StoreError,
         inspect::{Inspect, StoredEntry, UserCursor, UserPage},
     },
 };
@@ -78,6 +78,25 @@ impl Inspect for EmbeddedStore {
             }
             Ok(found)
         }))
+    }
+
+    fn usage_size<'a>(&'a self, user: &'a UserId) -> Answer<'a, u64> {
+        let user = user.clone();
+        Box::pin(self.read(move |reading| {
+            let usage = reading.open_table(USAGE).map_err(broken)?;
+            let fields = usage.range::<(&str, &str)>(usage_of(user.as_str())).map_err(broken)?;
+            fields.map(|field| field.map(|_| 1).map_err(broken)).sum()
+        }))
+    }
+
+    fn write_usage<'a>(
+        &'a self,
+        user: &'a UserId,
+        expected: &'a Revision,
+        fields: &'a [(String, String)],
+    ) -> Answer<'a, bool> {
+        let (user, expected, fields) = (user.clone(), expected.clone(), fields.to_vec());
+        Box::pin(self.write(move |reply| Job::WriteUsage(user, expected, fields, reply)))
     }
 
     fn noted<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Timestamp>> {

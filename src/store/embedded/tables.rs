@@ -1,6 +1,8 @@
+use std::ops::RangeInclusive;
+
 use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use super::{Commit, Committed, History, RecordName, StoreError, Stored, broken};
+use super::{Commit, Committed, History, RecordName, Revision, StoreError, Stored, broken};
 use crate::{
     ledger::{Account, Timestamp, TransactionId, UserId},
     store::Archive,
@@ -19,6 +21,8 @@ pub(super) const ENTRIES: TableDefinition<'_, EntryKey, EntryValue> = TableDefin
 pub(super) const ONCE: TableDefinition<'_, (&str, &str), (u64, &str)> = TableDefinition::new("once");
 /// The same by time, to find what is to be forgotten.
 pub(super) const ONCE_EXPIRY: TableDefinition<'_, (u64, &str, &str), ()> = TableDefinition::new("once_expiry");
+/// User, field → text.
+pub(super) const USAGE: TableDefinition<'_, (&str, &str), &str> = TableDefinition::new("usage");
 /// Billing time, user.
 pub(super) const DUE: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("due");
 /// User → billing time.
@@ -35,6 +39,11 @@ pub(super) fn record_name(name: &RecordName) -> String {
         RecordName::Refund(debit) => format!("refund {debit}"),
         RecordName::Reservation(id) => format!("reservation {id}"),
     }
+}
+
+/// Where the usage of `user` is.
+pub(super) const fn usage_of(user: &str) -> RangeInclusive<(&str, &str)> {
+    (user, "")..=(user, "\u{10ffff}")
 }
 
 /// The number of a history: an archive's own, or for the current one the count of archives before it.
@@ -59,6 +68,7 @@ pub(super) struct Writing<'a> {
     entries: Table<'a, EntryKey, EntryValue>,
     once: Table<'a, (&'static str, &'static str), (u64, &'static str)>,
     once_expiry: Table<'a, (u64, &'static str, &'static str), ()>,
+    usage: Table<'a, (&'static str, &'static str), &'static str>,
     due: Table<'a, (u64, &'static str), ()>,
     due_of: Table<'a, &'static str, u64>,
 }
@@ -77,6 +87,7 @@ impl<'a> Writing<'a> {
             entries: transaction.open_table(ENTRIES)?,
             once: transaction.open_table(ONCE)?,
             once_expiry: transaction.open_table(ONCE_EXPIRY)?,
+            usage: transaction.open_table(USAGE)?,
             due: transaction.open_table(DUE)?,
             due_of: transaction.open_table(DUE_OF)?,
         })
@@ -126,10 +137,41 @@ impl<'a> Writing<'a> {
             let Some(text) = text else { continue };
             self.record(user, name, now, text).map_err(broken)?;
         }
+        if commit.archive.is_some() {
+            self.drop_usage(user).map_err(broken)?;
+        }
+        self.set_usage(user, &commit.usage).map_err(broken)?;
         if let Some(at) = commit.due {
             self.note_due(&commit.user, at).map_err(broken)?;
         }
         Ok(Committed::Done)
+    }
+
+    /// [`Inspect::write_usage`](crate::store::inspect::Inspect::write_usage).
+    pub(super) fn write_usage(
+        &mut self,
+        user: &UserId,
+        expected: &Revision,
+        fields: &[(String, String)],
+    ) -> Result<bool, redb::StorageError> {
+        let user = user.as_str();
+        if self.accounts.get(user)?.is_none_or(|found| found.value().0 != expected.as_str()) {
+            return Ok(false);
+        }
+        self.drop_usage(user)?;
+        self.set_usage(user, fields)?;
+        Ok(true)
+    }
+
+    fn drop_usage(&mut self, user: &str) -> Result<(), redb::StorageError> {
+        self.usage.retain_in::<(&str, &str), _>(usage_of(user), |_, _| false)
+    }
+
+    fn set_usage(&mut self, user: &str, fields: &[(String, String)]) -> Result<(), redb::StorageError> {
+        for (field, text) in fields {
+            self.usage.insert((user, field.as_str()), text.as_str())?;
+        }
+        Ok(())
     }
 
     fn recorded(&self, user: &str, name: &RecordName, now: u64) -> Result<Option<String>, redb::StorageError> {

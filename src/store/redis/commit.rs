@@ -1,5 +1,5 @@
-//! The scripts that commits are made of: what they are given, and what their replies mean. `commit.lua` and `confirm.lua`
-//! themselves say what they do.
+//! The scripts that commits are made of: what they are given, and what their replies mean. `commit.lua`, `confirm.lua`
+//! and `usage.lua` themselves say what they do.
 
 use ::redis::{Cmd, Script, Value, cmd};
 use once_cell::sync::Lazy;
@@ -12,9 +12,11 @@ use crate::{
 
 const COMMIT_SCRIPT: &str = include_str!("../commit.lua");
 const CONFIRM_SCRIPT: &str = include_str!("../confirm.lua");
+const USAGE_SCRIPT: &str = include_str!("../usage.lua");
 
 static COMMIT: Lazy<Script> = Lazy::new(|| Script::new(COMMIT_SCRIPT));
 static CONFIRM: Lazy<Script> = Lazy::new(|| Script::new(CONFIRM_SCRIPT));
+static USAGE: Lazy<Script> = Lazy::new(|| Script::new(USAGE_SCRIPT));
 
 impl RedisStore {
     /// Calls a script that changes the account of `user`.
@@ -69,16 +71,19 @@ impl RedisStore {
     }
 
     fn commit_call(&self, commit: &Commit) -> Cmd {
-        let Commit { user, expected, revision, document, entries, archive, records, due: _, now: _ } = commit;
-        // While a slot moves to another node, a call that names a key that is not there has to wait: so no archive is
-        // named in vain.
+        let Commit { user, expected, revision, document, entries, archive, records, usage, due: _, now: _ } = commit;
+        // While a slot moves to another node, a call that names a key that is not there has to wait: so neither an archive
+        // nor the usage is named in vain.
         let archived = archive.map_or(History::Current, |Archive { number, .. }| History::Archived(number));
+        let history = self.keys.history(user, History::Current);
+        let used = if archive.is_none() && usage.is_empty() { history.clone() } else { self.keys.usage(user) };
         let mut call = cmd("EVALSHA");
         call.arg(COMMIT.get_hash())
-            .arg(3_usize.saturating_add(records.len()))
+            .arg(4_usize.saturating_add(records.len()))
             .arg(self.keys.account(user))
-            .arg(self.keys.history(user, History::Current))
-            .arg(self.keys.history(user, archived));
+            .arg(history)
+            .arg(self.keys.history(user, archived))
+            .arg(used);
         for (name, _) in records {
             call.arg(self.keys.record(user, name));
         }
@@ -86,15 +91,35 @@ impl RedisStore {
             .arg(revision.as_str())
             .arg(document)
             .arg(archive.map_or_else(String::new, |Archive { after, .. }| after.to_string()))
-            .arg(entries.len());
+            .arg(entries.len())
+            .arg(usage.len());
         for (id, entry) in entries {
             call.arg(id.to_string()).arg(entry);
+        }
+        for (field, text) in usage {
+            call.arg(field).arg(text);
         }
         for (name, text) in records {
             call.arg(text.as_deref().unwrap_or(""));
             call.arg(name.lifetime_ms().map_or_else(String::new, |lifetime| lifetime.to_string()));
         }
         call
+    }
+
+    /// Replaces the usage of `user`, if the account has the revision `expected`: whether it had.
+    pub(super) async fn replace_usage(
+        &self,
+        user: &UserId,
+        expected: &Revision,
+        fields: &[(String, String)],
+    ) -> Result<bool, StoreError> {
+        let mut call = cmd("EVALSHA");
+        call.arg(USAGE.get_hash()).arg(2).arg(self.keys.account(user)).arg(self.keys.usage(user));
+        call.arg(expected.as_str());
+        for (field, text) in fields {
+            call.arg(field).arg(text);
+        }
+        self.parse(patiently(|| self.evaluate(user, &call, USAGE_SCRIPT)).await?)
     }
 
     pub(super) async fn committed(&self, commit: &Commit, reply: Value) -> Result<Committed, StoreError> {

@@ -7,7 +7,7 @@ use super::{RedisStore, call::Call, patiently};
 use crate::{
     ledger::{Timestamp, UserId},
     store::{
-        Answer, History, StoreError,
+        Answer, History, Revision, StoreError,
         inspect::{Inspect, StoredEntry, UserCursor, UserPage},
         keys::{DUE_KEYS, Owned},
     },
@@ -114,6 +114,22 @@ impl Inspect for RedisStore {
             });
             Ok(try_join_all(archived).await?.into_iter().flatten().collect())
         })
+    }
+
+    fn usage_size<'a>(&'a self, user: &'a UserId) -> Answer<'a, u64> {
+        Box::pin(async move {
+            let usage = self.keys.usage(user);
+            self.read(&usage, &cmd("HLEN").arg(&usage).to_owned()).await
+        })
+    }
+
+    fn write_usage<'a>(
+        &'a self,
+        user: &'a UserId,
+        expected: &'a Revision,
+        fields: &'a [(String, String)],
+    ) -> Answer<'a, bool> {
+        Box::pin(self.replace_usage(user, expected, fields))
     }
 
     fn noted<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Timestamp>> {
