@@ -2,7 +2,7 @@
 //!
 //! A store knows no rule. It keeps, for each user, an account document under a revision, a history of entries, the
 //! histories that resets archived, records of what must not be done twice, and what was used when; and for all users
-//! together an index of who is due for billing. The one operation that changes an account is [`Store::commit`]: compare and write, atomic. What the
+//! together an index of who is due for billing, and a list of them by name. The one operation that changes an account is [`Store::commit`]: compare and write, atomic. What the
 //! operator's commands look at besides is in [`inspect`].
 
 pub mod embedded;
@@ -77,7 +77,12 @@ pub trait Store: Send + Sync {
     /// a user may be noted too early, never too late.
     fn due(&self, until: Timestamp, limit: usize) -> Answer<'_, Vec<UserId>>;
 
-    /// Notes when `user` is billed next.
+    /// The first `limit` users whose names begin with `prefix` and come after `after`, in the order of bytes. A hint: it
+    /// has everybody whose account was opened, or whose billing was noted, by a version that keeps this list, and may have
+    /// somebody whose opening never came about.
+    fn listed<'a>(&'a self, prefix: &'a str, after: Option<&'a UserId>, limit: usize) -> Answer<'a, Vec<UserId>>;
+
+    /// Notes when `user` is billed next, and lists the user by name.
     fn note_due<'a>(&'a self, user: &'a UserId, at: Timestamp) -> Answer<'a, ()>;
 
     /// Answers when the store does.
@@ -149,7 +154,7 @@ pub struct Commit {
     /// What is set of the user's usage: fields, and the text of each. A commit that archives the history drops all usage
     /// first.
     pub usage: Vec<(String, String)>,
-    /// The next billing time, when the change moved it.
+    /// The next billing time, when the change moved it: it is noted, and the user listed.
     pub due: Option<Timestamp>,
     /// The instant of the decision.
     pub now: Timestamp,

@@ -79,7 +79,8 @@ pub enum Interrupted {
 
 impl Verification {
     /// A run over `store` that begins at `began`. It tells `findings` what it finds, and with `repair` writes the notes
-    /// of who is due that are missing or too late: what can be derived, and never an account or a history.
+    /// of who is due that are missing or too late, and lists who is not in the list of users: what can be derived, and
+    /// never an account or a history.
     #[must_use]
     pub fn new(
         store: Arc<dyn Inspect>,

@@ -16,7 +16,7 @@ use jeton::{
     stats_service::StatsService,
     store::{
         Store, StoreError,
-        keys::{DUE_KEYS, Keys},
+        keys::{Keys, SHARED_KEYS},
     },
 };
 use serde_json::{Value, json};
@@ -192,14 +192,16 @@ async fn kept(store: &dyn Store, user: &UserId, case: &str) -> (Vec<i64>, u32) {
     (amounts, account.map_or(0, |account| account.archives()))
 }
 
-/// Whoever has an account is noted for the billing sweep.
+/// Whoever has an account is noted for the billing sweep, and listed.
 fn assert_all_noted(redis: &Redis) {
     let accounts: Vec<String> = redis.command(&["KEYS", "jeton:{*}:account"]);
-    let noted: HashSet<String> = (0..DUE_KEYS)
-        .flat_map(|key| redis.command::<Vec<String>>(&["ZRANGE", &Keys::new("jeton").due(key), "0", "-1"]))
-        .collect();
-    let missing: Vec<&String> = accounts.iter().filter(|key| !noted.contains(&key[7..key.len() - 9])).collect();
-    assert!(missing.is_empty(), "{missing:?} of {}", accounts.len());
+    for shared in [Keys::due, Keys::users] {
+        let noted: HashSet<String> = (0..SHARED_KEYS)
+            .flat_map(|key| redis.command::<Vec<String>>(&["ZRANGE", &shared(&Keys::new("jeton"), key), "0", "-1"]))
+            .collect();
+        let missing: Vec<&String> = accounts.iter().filter(|key| !noted.contains(&key[7..key.len() - 9])).collect();
+        assert!(missing.is_empty(), "{missing:?} of {}", accounts.len());
+    }
 }
 
 /// Where and how the line breaks.

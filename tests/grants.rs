@@ -28,7 +28,7 @@ use crate::{
         redis::Redis,
         server::{Backend, Deployment, Instance},
         service::{article, caller, granted},
-        verify::assert_sound,
+        verify::{assert_sound, verify_redis},
         world::{START, World},
     },
 };
@@ -347,6 +347,9 @@ async fn an_account_in_redis_that_the_version_before_wrote_goes_on() {
         redis.command::<String>(&["XADD", &format!("jeton:{{alice}}:{key}"), id, "tx", entry, "c", "LRMhiZHpU6AW"]);
     }
     redis.command::<u64>(&["ZADD", "jeton:due:07", "1796428800000", "alice"]);
+    // It kept no list of users.
+    let unlisted = verify_redis(&redis, &["--repair"]);
+    assert_eq!(unlisted.of("alice"), ["is not in the list of users (repaired)"]);
     assert_sound(&redis.url(), 1);
 
     let deployment = Deployment::start(&redis, &DEVELOPMENT);

@@ -6,7 +6,7 @@ use jeton::{
     ledger::{ReservationId, UserId},
     store::{
         History, IdempotencyKey, RecordName, Revision,
-        keys::{DUE_KEYS, Keys, Owned},
+        keys::{Keys, Owned, SHARED_KEYS},
     },
 };
 
@@ -50,6 +50,8 @@ fn every_key_is_as_written_here() {
         }
         assert_eq!(keys.due(0), [prefix, ":due:00"].concat());
         assert_eq!(keys.due(15), [prefix, ":due:15"].concat());
+        assert_eq!(keys.users(0), [prefix, ":users:00"].concat());
+        assert_eq!(keys.users(15), [prefix, ":users:15"].concat());
     }
     // And one of each, without any help.
     let keys = Keys::new("jeton");
@@ -59,6 +61,7 @@ fn every_key_is_as_written_here() {
     assert_eq!(keys.history(&user, History::Archived(7)), "jeton:{user-id}:archive:7");
     assert_eq!(keys.record(&user, &answer("k1")), "jeton:{user-id}:once:k1");
     assert_eq!(keys.due(9), "jeton:due:09");
+    assert_eq!(keys.users(9), "jeton:users:09");
 }
 
 #[test]
@@ -78,6 +81,7 @@ fn a_key_tells_whose_it_is() {
                 assert_eq!(owned(&keys.record(&user, &name)), None);
             }
             assert_eq!(owned(&keys.due_of(&user)), None);
+            assert_eq!(owned(&keys.users_of(&user)), None);
         }
     }
     let keys = Keys::new("jeton");
@@ -91,7 +95,7 @@ fn a_key_tells_whose_it_is() {
 }
 
 #[test]
-fn a_user_stays_with_its_due_key() {
+fn a_user_stays_with_its_sixteenth() {
     // FNV-1a of 64 bits, modulo 16, computed by other means.
     for (id, number) in [
         ("a", 12),
@@ -104,14 +108,15 @@ fn a_user_stays_with_its_due_key() {
     ] {
         assert_eq!(Keys::new("jeton").due_of(&user(id)), format!("jeton:due:{number:02}"), "{id}");
         assert_eq!(Keys::new("other").due_of(&user(id)), format!("other:due:{number:02}"), "{id}");
+        assert_eq!(Keys::new("jeton").users_of(&user(id)), format!("jeton:users:{number:02}"), "{id}");
     }
 }
 
 #[test]
-fn the_users_are_spread_over_all_due_keys() {
-    assert_eq!(DUE_KEYS, 16);
+fn the_users_are_spread_over_all_sixteenths() {
+    assert_eq!(SHARED_KEYS, 16);
     let keys = Keys::new("jeton");
-    let all: BTreeSet<String> = (0..DUE_KEYS).map(|number| keys.due(number)).collect();
+    let all: BTreeSet<String> = (0..SHARED_KEYS).map(|number| keys.due(number)).collect();
     let mut counts = std::collections::BTreeMap::new();
     for n in 0..10_000 {
         *counts.entry(keys.due_of(&user(&format!("user-{n}")))).or_insert(0) += 1;

@@ -8,6 +8,7 @@ mod pages;
 mod redis;
 mod remembered;
 mod usage;
+mod users;
 
 use std::{
     collections::BTreeMap,

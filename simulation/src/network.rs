@@ -275,6 +275,17 @@ impl Store for Line {
         ))
     }
 
+    fn listed<'a>(&'a self, prefix: &'a str, after: Option<&'a UserId>, limit: usize) -> Answer<'a, Vec<UserId>> {
+        let (begin, beyond) = (prefix.to_owned(), after.cloned());
+        let what = move || format!("asks who is listed with {prefix:?} after {after:?}");
+        Box::pin(self.exchange(what, move |server| {
+            let users = server.users();
+            let noted = users.iter().filter(|(_, kept)| kept.due.is_some()).map(|(user, _)| user);
+            let wanted = noted.filter(|user| user.as_str().starts_with(&begin) && Some(*user) > beyond.as_ref());
+            wanted.take(limit).cloned().collect()
+        }))
+    }
+
     fn note_due<'a>(&'a self, user: &'a UserId, at: Timestamp) -> Answer<'a, ()> {
         let asked = user.clone();
         Box::pin(self.exchange(

@@ -8,6 +8,7 @@ mod tables;
 
 use std::{
     fs, io,
+    ops::Bound,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -294,6 +295,27 @@ impl Store for EmbeddedStore {
                 Ok(UserId::new(key.value().1))
             };
             found.map(user).filter_map(Result::transpose).collect()
+        }))
+    }
+
+    fn listed<'a>(&'a self, prefix: &'a str, after: Option<&'a UserId>, limit: usize) -> Answer<'a, Vec<UserId>> {
+        let (prefix, after) = (prefix.to_owned(), after.cloned());
+        Box::pin(self.read(move |reading| {
+            let first = match &after {
+                Some(after) if after.as_str() >= prefix.as_str() => Bound::Excluded(after.as_str()),
+                Some(_) | None => Bound::Included(prefix.as_str()),
+            };
+            // Who has an account is in the list: there is no other.
+            let accounts = reading.open_table(ACCOUNTS).map_err(broken)?;
+            let mut users = Vec::new();
+            for found in accounts.range::<&str>((first, Bound::Unbounded)).map_err(broken)? {
+                let (name, _) = found.map_err(broken)?;
+                if users.len() == limit || !name.value().starts_with(&prefix) {
+                    break;
+                }
+                users.extend(UserId::new(name.value()));
+            }
+            Ok(users)
         }))
     }
 

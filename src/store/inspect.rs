@@ -47,6 +47,12 @@ pub trait Inspect: Store {
 
     /// For how many users a billing time is noted.
     fn notes(&self) -> Answer<'_, u64>;
+
+    /// Whether [`Store::listed`] names `user`.
+    fn is_listed<'a>(&'a self, user: &'a UserId) -> Answer<'a, bool>;
+
+    /// Lists `user`, who has an account.
+    fn list<'a>(&'a self, user: &'a UserId) -> Answer<'a, ()>;
 }
 
 /// Where a walk through the users goes on: known to the store that gave it.

@@ -5,8 +5,8 @@ use crate::{
     store::{History, RecordName},
 };
 
-/// How many keys the index of due users is spread over.
-pub const DUE_KEYS: u8 = 16;
+/// Over how many keys what is about all users is spread: the index of who is due, and the list.
+pub const SHARED_KEYS: u8 = 16;
 
 /// Whose key it is, and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,12 +97,29 @@ impl Keys {
         format!("{}:due:{number:02}", self.prefix)
     }
 
-    /// The [due](Self::due) key that `user` belongs to, by the FNV-1a hash of the id: the same in every version.
+    /// The [due](Self::due) key that `user` belongs to.
     #[must_use]
     pub fn due_of(&self, user: &UserId) -> String {
-        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        let hash = user.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, mix);
-        let number = hash.checked_rem(u64::from(DUE_KEYS)).unwrap_or(0);
-        self.due(u8::try_from(number).unwrap_or(0))
+        self.due(number_of(user))
     }
+
+    /// Sorted set, all scores 0: the users of the same sixteenth, by name.
+    #[must_use]
+    pub fn users(&self, number: u8) -> String {
+        format!("{}:users:{number:02}", self.prefix)
+    }
+
+    /// The [users](Self::users) key that `user` belongs to.
+    #[must_use]
+    pub fn users_of(&self, user: &UserId) -> String {
+        self.users(number_of(user))
+    }
+}
+
+/// Which sixteenth `user` belongs to, by the FNV-1a hash of the id: the same in every version.
+fn number_of(user: &UserId) -> u8 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = user.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, mix);
+    let number = hash.checked_rem(u64::from(SHARED_KEYS)).unwrap_or(0);
+    u8::try_from(number).unwrap_or(0)
 }

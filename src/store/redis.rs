@@ -12,6 +12,7 @@ mod inspect;
 mod line;
 mod nodes;
 mod slots;
+mod users;
 
 use std::{
     fmt,
@@ -27,7 +28,7 @@ pub use self::endpoints::InvalidRedisUrl;
 use self::{call::Call, line::Line};
 use super::{
     Answer, Commit, Committed, EntryRange, History, Order, RecordName, Revision, Store, StoreError, Stored,
-    keys::{DUE_KEYS, Keys},
+    keys::{Keys, SHARED_KEYS},
     pause_before,
 };
 use crate::{
@@ -100,15 +101,27 @@ impl RedisStore {
             .map_err(|_| StoreError::Damaged(format!("{} gave an answer of another form", self.line)))
     }
 
+    /// Writes the note of when `user` is billed next, and beside it lists the user.
+    async fn write_note(&self, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
+        let (noted, listed) = join(self.write_due(user, at), self.write_name(user)).await;
+        noted.and(listed)
+    }
+
     async fn write_due(&self, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
         let key = self.keys.due_of(user);
         let command = cmd("ZADD").arg(&key).arg(at.as_millis()).arg(user.as_str()).to_owned();
         self.line.send(&key, Call::of(&command)).await.map(|_| ())
     }
 
-    /// The same, for a caller who has waited already.
-    async fn write_due_in_time(&self, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
-        timeout(NOTE_AGAIN, self.write_due(user, at)).await.unwrap_or_else(|_| Err(StoreError::late(true)))
+    async fn write_name(&self, user: &UserId) -> Result<(), StoreError> {
+        let key = self.keys.users_of(user);
+        let command = cmd("ZADD").arg(&key).arg(0).arg(user.as_str()).to_owned();
+        self.line.send(&key, Call::of(&command)).await.map(|_| ())
+    }
+
+    /// [`Self::write_note`] for a caller who has waited already.
+    async fn write_note_in_time(&self, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
+        timeout(NOTE_AGAIN, self.write_note(user, at)).await.unwrap_or_else(|_| Err(StoreError::late(true)))
     }
 }
 
@@ -171,13 +184,13 @@ impl Store for RedisStore {
                 // An opening is noted with the commit, in the same flight: a note without an account is harmless, an
                 // account without a note would be missed by the sweep.
                 Some(at) if commit.expected.is_none() => {
-                    let (noted, reply) = join(self.write_due(user, at), self.evaluate_commit(commit)).await;
+                    let (noted, reply) = join(self.write_note(user, at), self.evaluate_commit(commit)).await;
                     let committed = self.committed(commit, reply?).await?;
                     // The line may have broken before the note, and the commit have gone over the next one.
                     let again = noted.is_err() && committed == Committed::Done;
-                    let noted = if again { self.write_due_in_time(user, at).await } else { noted };
+                    let noted = if again { self.write_note_in_time(user, at).await } else { noted };
                     if let Err(error) = noted {
-                        log::warning(&format!("user {user} is missing from the billing sweep: {error}"));
+                        log::warning(&format!("user {user} is missing from the billing sweep or the list: {error}"));
                     }
                     Ok(committed)
                 }
@@ -185,7 +198,7 @@ impl Store for RedisStore {
                 due => {
                     let committed = self.committed(commit, self.evaluate_commit(commit).await?).await?;
                     if let (Committed::Done, Some(at)) = (&committed, due)
-                        && let Err(error) = self.write_due(user, at).await
+                        && let Err(error) = self.write_note(user, at).await
                     {
                         log::warning(&format!("the billing sweep will look at user {user} once more: {error}"));
                     }
@@ -265,7 +278,7 @@ impl Store for RedisStore {
                     .to_owned();
                 self.read::<Vec<(String, f64)>>(&key, &command).await
             };
-            let found = try_join_all((0..DUE_KEYS).map(of_key)).await?;
+            let found = try_join_all((0..SHARED_KEYS).map(of_key)).await?;
             // A note is a hint: one that is no time of ours is looked at like the others, and then corrected.
             let mut due: Vec<(f64, UserId)> = found
                 .into_iter()
@@ -280,8 +293,26 @@ impl Store for RedisStore {
         })
     }
 
+    fn listed<'a>(&'a self, prefix: &'a str, after: Option<&'a UserId>, limit: usize) -> Answer<'a, Vec<UserId>> {
+        Box::pin(async move {
+            let mut users = Vec::new();
+            let mut after = after.map(|user| user.as_str().as_bytes().to_vec());
+            // Whatever else stands in the list is passed over.
+            while users.len() < limit {
+                let names = self.names(prefix.as_bytes(), after.as_deref(), limit).await?;
+                users.extend(names.iter().filter_map(|name| UserId::new(str::from_utf8(name).ok()?)));
+                if names.len() < limit {
+                    break;
+                }
+                after = names.into_iter().next_back();
+            }
+            users.truncate(limit);
+            Ok(users)
+        })
+    }
+
     fn note_due<'a>(&'a self, user: &'a UserId, at: Timestamp) -> Answer<'a, ()> {
-        Box::pin(self.write_due(user, at))
+        Box::pin(self.write_note(user, at))
     }
 
     fn ping(&self) -> Answer<'_, ()> {

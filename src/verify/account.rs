@@ -71,6 +71,7 @@ impl Check<'_> {
             self.tell(&mut checker).await;
             self.end(&stored).await?;
             self.due(&stored.account).await?;
+            self.listed(&stored.account).await?;
         }
         Ok(true)
     }
@@ -227,15 +228,41 @@ impl Check<'_> {
             let Ok(Some(now)) = readable(store.load(self.user).await)? else { return Ok(()) };
             let now = now.account.billing().next(plan.time_zone());
             let moved = std::mem::replace(&mut due, now) != now;
-            // An opening may be on its way to its note.
-            let young = account.opened_at() >= self.run.began.earlier_by(NOTED_WITHIN);
-            if attempt < NOTE_ATTEMPTS && (moved || young) {
+            if attempt < NOTE_ATTEMPTS && (moved || self.is_young(account)) {
                 sleep(pause_before(attempt, system::random())).await;
                 continue;
             }
             return self.note(noted, due).await;
         }
         Ok(())
+    }
+
+    /// Whoever has an account must be in the list of users.
+    async fn listed(&self, account: &Account) -> Result<(), StoreError> {
+        let store = &self.run.store;
+        for attempt in 1..=NOTE_ATTEMPTS {
+            let listed = readable(store.is_listed(self.user).await)?;
+            if listed == Ok(true) {
+                break;
+            }
+            if attempt < NOTE_ATTEMPTS && self.is_young(account) {
+                sleep(pause_before(attempt, system::random())).await;
+                continue;
+            }
+            let difference = listed.map_or_else(Difference::Unreadable, |_| Difference::NotListed);
+            let repaired = self.run.repair && difference == Difference::NotListed;
+            if repaired {
+                store.list(self.user).await?;
+            }
+            self.run.tell(Finding { user: self.user.clone(), history: None, entry: None, difference, repaired }).await;
+            break;
+        }
+        Ok(())
+    }
+
+    /// Whether its opening may still be on its way to its note and to the list.
+    fn is_young(&self, account: &Account) -> bool {
+        account.opened_at() >= self.run.began.earlier_by(NOTED_WITHIN)
     }
 
     /// Counts the note of a user whose account cannot tell when it is due: it belongs to somebody.

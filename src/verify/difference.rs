@@ -165,6 +165,9 @@ pub enum Difference {
         /// When it is due.
         due: Timestamp,
     },
+    /// The operator's list would not name the user.
+    #[error("is not in the list of users")]
+    NotListed,
 }
 
 fn told(amount: Amount, misspent: &Misspent) -> String {

@@ -79,6 +79,10 @@ impl Store for Faulty {
         self.store().due(until, limit)
     }
 
+    fn listed<'a>(&'a self, prefix: &'a str, after: Option<&'a UserId>, limit: usize) -> Answer<'a, Vec<UserId>> {
+        self.store().listed(prefix, after, limit)
+    }
+
     fn note_due<'a>(&'a self, user: &'a UserId, at: Timestamp) -> Answer<'a, ()> {
         self.store().note_due(user, at)
     }

@@ -53,10 +53,10 @@ fn attempts(store: &dyn Store, user: &UserId) -> [Commit; 2] {
     [None, Some(revision())].map(|expected| Commit { expected, ..commit.clone() })
 }
 
-/// All that Redis holds, but for the notes of who is due.
+/// All that Redis holds, but for what is about all users.
 fn dump(redis: &Redis) -> BTreeMap<String, Vec<u8>> {
     let keys: Vec<String> = redis.command(&["KEYS", "*"]);
-    let keys = keys.into_iter().filter(|key| !key.starts_with("jeton:due:"));
+    let keys = keys.into_iter().filter(|key| key.starts_with("jeton:{"));
     keys.map(|key| (key.clone(), redis.command(&["DUMP", &key]))).collect()
 }
 

@@ -179,6 +179,28 @@ async fn a_note_is_told_and_counted() {
 }
 
 #[tokio::test]
+async fn who_is_not_listed_is_told_and_can_be() {
+    for kept in Kept::all() {
+        let (name, store) = (kept.store().name(), kept.inspect());
+        let mut world = World::new(kept.store(), "u");
+        assert!(!store.is_listed(&world.user).await.unwrap(), "{name}");
+        let mut opening = world.draft(&[Command::Touch], START);
+        // As an older version opened accounts.
+        opening.commit.due = None;
+        world.write(opening).await;
+        // The embedded store has no list beside the accounts.
+        assert_eq!(store.is_listed(&world.user).await.unwrap(), name == "embedded", "{name}");
+        for _ in 0..2 {
+            store.list(&world.user).await.unwrap();
+            assert!(store.is_listed(&world.user).await.unwrap(), "{name}");
+        }
+        assert!(!store.is_listed(&user("U")).await.unwrap(), "{name}");
+        assert_eq!(store.listed("", None, 9).await.unwrap(), [world.user.clone()], "{name}");
+        assert_eq!(store.noted(&world.user).await.unwrap(), None, "{name}: listing notes nothing");
+    }
+}
+
+#[tokio::test]
 async fn what_is_of_another_type_in_redis_is_damage() {
     let (redis, store) = super::redis::lived_in().await;
     let user = user("u");

@@ -45,7 +45,7 @@ async fn the_data_in_redis_is_json_under_the_documented_keys() {
 
     let mut keys: Vec<String> = redis.command(&["KEYS", "*"]);
     keys.sort_unstable();
-    let (due, keys): (Vec<String>, Vec<String>) = keys.into_iter().partition(|key| key.starts_with("jeton:due:"));
+    let (shared, keys): (Vec<String>, Vec<String>) = keys.into_iter().partition(|key| !key.contains('{'));
     assert_eq!(
         keys,
         [
@@ -58,7 +58,9 @@ async fn the_data_in_redis_is_json_under_the_documented_keys() {
             "jeton:{v@example.com}:usage",
         ]
     );
-    assert!((1..=2).contains(&due.len()), "{due:?}");
+    assert_eq!(shared, ["jeton:due:00", "jeton:due:04", "jeton:users:00", "jeton:users:04"]);
+    let names: Vec<(String, f64)> = redis.command(&["ZRANGE", "jeton:users:00", "0", "-1", "WITHSCORES"]);
+    assert_eq!(names, [("u".to_owned(), 0.0)]);
     for key in keys {
         match key.rsplit_once('}').unwrap().1 {
             ":account" => {

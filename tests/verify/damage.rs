@@ -154,9 +154,9 @@ fn dump(redis: &Redis) -> Vec<(String, Vec<u8>)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_index_of_who_is_due_is_repaired_and_nothing_else() {
+async fn the_index_of_who_is_due_and_the_list_are_repaired_and_nothing_else() {
     let redis = Redis::start();
-    let users = ["sound", "early", "missing", "late", "no-time", "wrong"];
+    let users = ["sound", "early", "missing", "late", "no-time", "wrong", "unlisted", "neither"];
     for user in users {
         live(&redis, user).await;
     }
@@ -169,16 +169,24 @@ async fn the_index_of_who_is_due_is_repaired_and_nothing_else() {
     set("late", &(due.parse::<u64>().unwrap() + 1).to_string());
     set("no-time", "1.5");
     set("nobody", "1");
-    redis.command::<u64>(&["ZREM", &victim("missing").note().0, "missing"]);
+    for user in ["missing", "neither"] {
+        redis.command::<u64>(&["ZREM", &victim(user).note().0, user]);
+    }
+    for user in ["unlisted", "neither"] {
+        let key = victim(user).note().0.replace(":due:", ":users:");
+        assert_eq!(redis.command::<u64>(&["ZREM", &key, user]), 1);
+    }
     victim("wrong").document(|doc| doc["version"] = json!(9));
     let before = dump(&redis);
 
     let wrong = "the version is 9, and the histories have 10 entries";
-    let expected: [(&str, &str); 4] = [
+    let unlisted = "is not in the list of users";
+    let expected: [(&str, &str); 5] = [
         ("missing", "no billing time is noted; it should be 2026-06-05T00:00:00.000Z"),
         ("late", "2026-06-05T00:00:00.001Z is noted as billing time; it should be 2026-06-05T00:00:00.000Z"),
         ("no-time", "cannot be read: the noted billing time 1.5 is not an instant"),
         ("wrong", wrong),
+        ("unlisted", unlisted),
     ];
     let orphan = "billing times noted for users who have no account, which does no harm: 1";
     let assert_found = |verified: &Verified, code: i32, figures: [u64; 2]| {
@@ -188,19 +196,22 @@ async fn the_index_of_who_is_due_is_repaired_and_nothing_else() {
         assert_eq!(dump(&redis), before);
     };
     let found = verify_redis(&redis, &[]);
-    assert_found(&found, 1, [4, 0]);
+    assert_found(&found, 1, [7, 0]);
     for (user, line) in expected {
         assert_eq!(found.of(user), [line]);
     }
     assert_eq!((found.of("sound"), found.of("early")), (vec![], vec![]));
+    assert_eq!(found.of("neither"), [expected[0].1, unlisted]);
 
     assert_eq!(verify_redis(&redis, &["--user", "late", "--repair"]).code, 0);
     let repaired = verify_redis(&redis, &["--repair"]);
-    assert_found(&repaired, 1, [1, 2]);
+    assert_found(&repaired, 1, [1, 4]);
     assert_eq!((repaired.of("late"), repaired.of("wrong")), (vec![], vec![wrong]));
-    for (user, line) in [expected[0], expected[2]] {
+    for (user, line) in [expected[0], expected[2], expected[4]] {
         assert_eq!(repaired.of(user), [format!("{line} (repaired)")]);
     }
+    // Who is noted is listed with it.
+    assert_eq!(repaired.of("neither"), [format!("{} (repaired)", expected[0].1)]);
     assert_found(&verify_redis(&redis, &[]), 1, [1, 0]);
     for user in users {
         let expected = if user == "early" { "1" } else { &due };

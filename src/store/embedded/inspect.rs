@@ -113,6 +113,18 @@ impl Inspect for EmbeddedStore {
     fn notes(&self) -> Answer<'_, u64> {
         Box::pin(self.read(|reading| reading.open_table(DUE_OF).map_err(broken)?.len().map_err(broken)))
     }
+
+    fn is_listed<'a>(&'a self, user: &'a UserId) -> Answer<'a, bool> {
+        let user = user.clone();
+        Box::pin(self.read(move |reading| {
+            let accounts = reading.open_table(ACCOUNTS).map_err(broken)?;
+            Ok(accounts.get(user.as_str()).map_err(broken)?.is_some())
+        }))
+    }
+
+    fn list<'a>(&'a self, _: &'a UserId) -> Answer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// The first name after `name` that has an account or an entry.

@@ -9,7 +9,7 @@ use crate::{
     store::{
         Answer, History, Revision, StoreError,
         inspect::{Inspect, StoredEntry, UserCursor, UserPage},
-        keys::{DUE_KEYS, Owned},
+        keys::{Owned, SHARED_KEYS},
     },
 };
 
@@ -148,8 +148,19 @@ impl Inspect for RedisStore {
                 let due = self.keys.due(number);
                 self.read::<u64>(&due, &cmd("ZCARD").arg(&due).to_owned()).await
             };
-            let counts = try_join_all((0..DUE_KEYS).map(count)).await?;
+            let counts = try_join_all((0..SHARED_KEYS).map(count)).await?;
             Ok(counts.into_iter().fold(0, u64::saturating_add))
         })
+    }
+    fn is_listed<'a>(&'a self, user: &'a UserId) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let users = self.keys.users_of(user);
+            let command = cmd("ZSCORE").arg(&users).arg(user.as_str()).to_owned();
+            Ok(self.read::<Option<String>>(&users, &command).await?.is_some())
+        })
+    }
+
+    fn list<'a>(&'a self, user: &'a UserId) -> Answer<'a, ()> {
+        Box::pin(patiently(|| self.write_name(user)))
     }
 }
