@@ -5,6 +5,7 @@
 //! platform, [`local`] the local server.
 
 mod access;
+mod accounts;
 mod app;
 mod billing;
 mod call;

@@ -1,9 +1,12 @@
 //! The façade: what a caller can do with accounts, named as in the module that Jeton replaces.
 
+mod accounts;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub use self::accounts::AccountPage;
 use crate::{
     committer::{Committer, Idempotency, Reply, Request, Surroundings},
     history::{self, Page, Selection},

@@ -22,6 +22,7 @@ async fn who_may_do_what() {
         ("POST", "generations", generation, "spend", 402),
         ("POST", "tokens", credit, "credit", 422),
         ("POST", "reset", json!({"userId": ""}), "admin", 400),
+        ("GET", "accounts", Value::Null, "admin", 200),
         ("GET", "billing", Value::Null, "cron", 200),
     ];
     let scopes = ["read", "spend", "credit", "admin"];
@@ -71,7 +72,7 @@ async fn who_may_do_what() {
 async fn in_production_nothing_is_open() {
     for backend in Backend::both(&[("VERCEL_ENV", "production")]) {
         let client = backend.client();
-        for path in ["stats?userId=u", "transactions?userId=u", "billing"] {
+        for path in ["stats?userId=u", "transactions?userId=u", "accounts", "billing"] {
             assert_problem(&client.get(path).await, 401, "unauthenticated");
         }
         for function in ["generations", "tokens", "reset"] {

@@ -39,7 +39,7 @@ impl Frozen {
         let Self { function, user, client, .. } = self;
         match (*function, key) {
             ("stats" | "transactions", _) => client.get(&format!("{function}?userId={user}")).await,
-            ("health", _) => client.get(function).await,
+            ("accounts" | "health", _) => client.get(function).await,
             ("tokens", _) => client.post(function, json!({"userId": user, "amount": 1})).await,
             (_, Some(key)) => client.post_once(function, key, json!({"userId": user})).await,
             (_, None) => client.post(function, json!({"userId": user})).await,
@@ -61,7 +61,7 @@ async fn after_a_minute_on_ice_the_first_request_succeeds() {
     let redis = Redis::start();
     let mut frozen = Vec::new();
     for line in [Line::Dead, Line::Closed] {
-        for function in ["stats", "transactions", "health", "generations", "tokens", "reset"] {
+        for function in ["accounts", "stats", "transactions", "health", "generations", "tokens", "reset"] {
             let process = Frozen::start(&redis, function, format!("{function}-{line:?}")).await;
             process.call(None).await.ok();
             frozen.push((line, process));

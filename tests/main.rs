@@ -14,6 +14,7 @@
 mod support;
 
 mod access;
+mod accounts;
 mod billing;
 mod billing_dates;
 mod broken_store;

@@ -110,7 +110,7 @@ fn access(sent: &Sent) -> Option<&'static str> {
         Function::Stats | Function::Transactions => Holder::Service(0),
         Function::Generations => Holder::Service(1),
         Function::Tokens => Holder::Service(2),
-        Function::Reset => Holder::Service(3),
+        Function::Accounts | Function::Reset => Holder::Service(3),
     };
     let values = sent.values("authorization");
     let [value] = values[..] else { return Some("unauthenticated") };
@@ -128,6 +128,7 @@ fn access(sent: &Sent) -> Option<&'static str> {
 /// The names that a request of `function` can have.
 const fn names(function: Function) -> &'static [&'static str] {
     match function {
+        Function::Accounts => &["limit", "cursor", "query"],
         Function::Billing | Function::Health => &[],
         Function::Stats | Function::Reset => &["userId"],
         Function::Transactions => &["userId", "limit", "cursor", "type", "contentType", "from", "to", "order"],
@@ -156,8 +157,13 @@ fn bad_parameters(sent: &Sent, keyed: bool) -> BTreeSet<String> {
         let right = match &*name {
             name if !names(sent.function).contains(&name) => false,
             "userId" => is_user_id(&value),
-            "limit" => digits(&value).is_some_and(|limit| (1..=1_000).contains(&limit)),
+            "limit" => {
+                let max = if sent.function == Function::Accounts { 200 } else { 1_000 };
+                digits(&value).is_some_and(|limit| (1..=max).contains(&limit))
+            }
+            "cursor" if sent.function == Function::Accounts => is_user_id(&value),
             "cursor" => is_transaction_id(&value),
+            "query" => value.is_empty() || is_user_id(&value),
             "type" => ["CREDIT", "DEBIT"].contains(&&*value),
             "contentType" => is_content_type(&value),
             "from" | "to" => chrono::DateTime::parse_from_rfc3339(&value).is_ok(),

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use vercel_runtime::ResponseBody;
 
 use super::{
-    Response, access, billing,
+    Response, access, accounts, billing,
     call::{Call, Trace, discard, milliseconds, read_body},
     cors,
     function::Function,
@@ -150,6 +150,7 @@ impl App {
         let call = Call { config, service, catalogue, access, trace, headers, query: request.uri.query(), body };
         // Boxed, so that every request carries the future of its own function and not the largest of all.
         let answer: BoxFuture<'_, _> = match function {
+            Function::Accounts => Box::pin(accounts::get(&call)),
             Function::Billing => Box::pin(billing::get(&call)),
             Function::Generations => Box::pin(generations::post(&call)),
             Function::Health => Box::pin(health::get(&call)),

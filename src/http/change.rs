@@ -83,7 +83,8 @@ impl Telling {
                 let Outcome { transaction, stats } = outcome;
                 let message = match self.function {
                     Function::Reset => messages::of_reset(outcome, self.locale),
-                    Function::Billing
+                    Function::Accounts
+                    | Function::Billing
                     | Function::Generations
                     | Function::Health
                     | Function::Stats

@@ -5,6 +5,8 @@ use crate::credentials::Scope;
 /// The functions: one for each file under `api/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Function {
+    /// `GET /api/accounts`.
+    Accounts,
     /// `GET /api/billing`.
     Billing,
     /// `POST /api/generations`.
@@ -34,13 +36,22 @@ pub(super) enum Audience {
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Billing, Self::Generations, Self::Health, Self::Reset, Self::Stats, Self::Tokens, Self::Transactions];
+    pub const ALL: [Self; 8] = [
+        Self::Accounts,
+        Self::Billing,
+        Self::Generations,
+        Self::Health,
+        Self::Reset,
+        Self::Stats,
+        Self::Tokens,
+        Self::Transactions,
+    ];
 
     /// The last part of its path, and its name in the log.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Accounts => "accounts",
             Self::Billing => "billing",
             Self::Generations => "generations",
             Self::Health => "health",
@@ -55,7 +66,7 @@ impl Function {
     pub(super) const fn changes(self) -> bool {
         match self {
             Self::Generations | Self::Reset | Self::Tokens => true,
-            Self::Billing | Self::Health | Self::Stats | Self::Transactions => false,
+            Self::Accounts | Self::Billing | Self::Health | Self::Stats | Self::Transactions => false,
         }
     }
 
@@ -75,7 +86,7 @@ impl Function {
             Self::Stats | Self::Transactions => Audience::Service(Scope::Read),
             Self::Generations => Audience::Service(Scope::Spend),
             Self::Tokens => Audience::Service(Scope::Credit),
-            Self::Reset => Audience::Service(Scope::Admin),
+            Self::Accounts | Self::Reset => Audience::Service(Scope::Admin),
         }
     }
 }

@@ -196,7 +196,7 @@ impl Host {
         match *function {
             "generations" | "reset" => client.request(Method::POST, function).json(&json!({"userId": user})),
             "tokens" => client.request(Method::POST, function).json(&json!({"userId": user, "amount": 1})),
-            "billing" | "health" => client.request(Method::GET, function),
+            "accounts" | "billing" | "health" => client.request(Method::GET, function),
             _ => client.request(Method::GET, &format!("{function}?userId={user}")),
         }
     }

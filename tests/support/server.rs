@@ -13,12 +13,13 @@ use super::{
 };
 
 /// A function, by the name of its file.
-pub(crate) const FUNCTIONS: [&str; 7] =
-    ["billing", "generations", "health", "reset", "stats", "tokens", "transactions"];
+pub(crate) const FUNCTIONS: [&str; 8] =
+    ["accounts", "billing", "generations", "health", "reset", "stats", "tokens", "transactions"];
 
 /// Where the program of a function is.
 pub(crate) fn executable(function: &str) -> &'static str {
     match function {
+        "accounts" => env!("CARGO_BIN_EXE_accounts"),
         "billing" => env!("CARGO_BIN_EXE_billing"),
         "generations" => env!("CARGO_BIN_EXE_generations"),
         "health" => env!("CARGO_BIN_EXE_health"),

@@ -37,9 +37,11 @@ async fn every_function_answers() {
     assert_eq!((&health.ok()["status"], &health.ok()["store"]), (&json!("ok"), &json!("redis")));
     let billing = client.get("billing").await;
     assert_eq!((&billing.ok()["failed"], &billing.ok()["more"]), (&json!(0), &json!(false)));
+    let accounts = client.get("accounts").await;
+    assert_eq!(accounts.ok()["accounts"][0]["userId"], "alice");
 
     let mut called = BTreeSet::new();
-    for answer in [stats, article, credit, history, reset, health, billing] {
+    for answer in [stats, article, credit, history, reset, health, billing, accounts] {
         assert_headers(&answer);
         assert_eq!(answer.header("content-type"), Some("application/json"));
         let line = answer.line_of(dev.process());
