@@ -6,9 +6,11 @@
 //!   refusal that writes nothing, is answered only from an account loaded for that group.
 //! - **A lost answer is looked up.** When the line breaks after a commit was sent, it may have been written, may be
 //!   written later, or never. The entries carry their commit's revision, so a look at the id of its first entry tells.
+//!   A commit that writes no entry leaves a record under a name of its own, which the next attempt meets.
 //!   If it is not there the group is decided again, on the revision just loaded: should the lost commit arrive late,
 //!   one of the two finds another revision and writes nothing, and the same look settles which.
 
+mod draft;
 mod group;
 mod lanes;
 
@@ -19,6 +21,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+pub(crate) use self::group::kept_reservation;
 use self::{
     group::Group,
     lanes::{Lanes, Waiting},

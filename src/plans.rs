@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use once_cell::sync::Lazy;
 
 use crate::{
-    ledger::{Amount, BillingDay, ContentType, Priorities, Source, UserId},
+    ledger::{Amount, BillingDay, Caps, ContentType, Priorities, Source, UserId},
     locale::{Locale, Texts},
 };
 
@@ -34,9 +34,12 @@ pub struct Plan {
     opening_balance: u64,
     monthly_allowance: u64,
     carry_over: CarryOver,
-    allowance_days: Option<AllowanceDays>,
+    allowance_days: Option<LastingDays>,
     billing_day: BillingDay,
     time_zone: Tz,
+    caps: Caps,
+    capture_above: CaptureAbove,
+    refund_expired: RefundExpired,
 }
 
 /// What is kept of the allowances before when the next one comes.
@@ -49,9 +52,31 @@ pub enum CarryOver {
     AtMost(u64),
 }
 
-/// After how many days of 24 hours an allowance expires: 1–366.
+/// What becomes of a capture that neither its reservation nor the balance covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CaptureAbove {
+    /// It is refused.
+    #[default]
+    Reject,
+    /// It takes what is there.
+    Cap,
+    /// The balance goes below zero, by at most so many tokens.
+    Allow(u64),
+}
+
+/// What becomes of refunded tokens that have expired since they were spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RefundExpired {
+    /// They stay expired.
+    #[default]
+    Expired,
+    /// They come as tokens that last so many days of 24 hours: 1–366.
+    Days(u16),
+}
+
+/// After how many days of 24 hours tokens expire: 1–366.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct AllowanceDays(u16);
+struct LastingDays(u16);
 
 impl Plan {
     /// Tokens at the opening.
@@ -75,7 +100,7 @@ impl Plan {
     /// After how many days of 24 hours it expires, if it does: 1–366.
     #[must_use]
     pub fn allowance_days(&self) -> Option<u16> {
-        self.allowance_days.map(|AllowanceDays(days)| days)
+        self.allowance_days.map(|LastingDays(days)| days)
     }
 
     /// The day of the month.
@@ -89,6 +114,24 @@ impl Plan {
     pub const fn time_zone(&self) -> Tz {
         self.time_zone
     }
+
+    /// What its users may spend at most, unless they have caps of their own.
+    #[must_use]
+    pub const fn caps(&self) -> Caps {
+        self.caps
+    }
+
+    /// What becomes of a capture that nothing covers.
+    #[must_use]
+    pub const fn capture_above(&self) -> CaptureAbove {
+        self.capture_above
+    }
+
+    /// What becomes of refunded tokens that have expired.
+    #[must_use]
+    pub const fn refund_expired(&self) -> RefundExpired {
+        self.refund_expired
+    }
 }
 
 #[derive(Debug)]
@@ -101,6 +144,7 @@ struct Sold {
 struct Labels {
     by_source: BTreeMap<Source, Texts<Arc<str>>>,
     expiration: Texts<Arc<str>>,
+    capture: Texts<Arc<str>>,
     billing_date: Texts<String>,
 }
 
@@ -190,6 +234,11 @@ impl Catalogue {
         self.plans.get(name).ok_or_else(|| NotInCatalogue::Plan(name.to_owned()))
     }
 
+    /// The plans, by name.
+    pub fn plans(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.plans.keys()
+    }
+
     /// What can be generated, by name.
     pub fn content_types(&self) -> impl Iterator<Item = &ContentType> {
         self.content_types.keys()
@@ -221,6 +270,18 @@ impl Catalogue {
     #[must_use]
     pub fn expiration_label(&self, locale: Locale) -> Arc<str> {
         Arc::clone(self.labels.expiration.get(locale))
+    }
+
+    /// What the debit of a captured reservation says that is for nothing in particular.
+    #[must_use]
+    pub fn capture_label(&self, locale: Locale) -> Arc<str> {
+        Arc::clone(self.labels.capture.get(locale))
+    }
+
+    /// What the credit of a refund says when its caller says nothing.
+    #[must_use]
+    pub fn refund_label(&self, locale: Locale) -> Arc<str> {
+        self.source_label(Source::Refund, locale)
     }
 
     /// When tokens of each source are spent.

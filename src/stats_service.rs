@@ -2,19 +2,23 @@
 
 mod accounts;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
 pub use self::accounts::AccountPage;
 use crate::{
-    committer::{Committer, Idempotency, Reply, Request, Surroundings},
+    committer::{Committer, Idempotency, Reply, Request, Surroundings, kept_reservation},
     history::{self, Page, Selection},
-    ledger::{Account, Amount, Command, ContentType, Decided, GrantKind, Stats, Terms, TransactionId, UserId, decide},
+    ledger::{
+        Account, Amount, Command, ContentType, Decided, Effective, GrantKind, PlanChange, ReservationAction,
+        ReservationId, ReservationStats, Stats, Terms, Timestamp, TransactionId, UserId, decide,
+    },
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
-    store::{Order, Store, StoreError, deadline, in_time},
+    store::{EntryRange, Order, RecordName, Store, StoreError, deadline, in_time},
+    system::short_name,
 };
 
 /// All that can be done with accounts. One for each process.
@@ -57,6 +61,19 @@ pub struct TokenCredit {
     pub grant: GrantKind,
     /// What the entry says, instead of the catalogue's label.
     pub description: Option<String>,
+    /// The caller's own data.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// Tokens to set aside.
+#[derive(Clone, Debug)]
+pub struct TokenReservation {
+    /// How many.
+    pub amount: Amount,
+    /// What they are for, if it is something that the catalogue has.
+    pub content_type: Option<ContentType>,
+    /// How long they are set aside.
+    pub lasts: Duration,
     /// The caller's own data.
     pub metadata: Option<Map<String, Value>>,
 }
@@ -157,6 +174,107 @@ impl StatsService {
     pub async fn add_tokens(&self, user: &UserId, credit: TokenCredit, caller: Caller) -> Result<Reply, StoreError> {
         let TokenCredit { amount, grant, description, metadata } = credit;
         self.execute(user, Command::Credit { amount, grant, description, metadata }, caller).await
+    }
+
+    /// Sets tokens aside for work under way.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a refusal is in the [`Reply`].
+    pub async fn reserve_tokens(
+        &self,
+        user: &UserId,
+        reservation: TokenReservation,
+        caller: Caller,
+    ) -> Result<Reply, StoreError> {
+        let TokenReservation { amount, content_type, lasts, metadata } = reservation;
+        let lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
+        let id = ReservationId::named(&short_name(self.surroundings.random()));
+        let id = id.ok_or_else(|| StoreError::Damaged("chance gave a name that is none".to_owned()))?;
+        self.execute(user, Command::Reserve { id, amount, content_type, lasts_ms, metadata }, caller).await
+    }
+
+    /// Captures, releases or extends a reservation.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a refusal is in the [`Reply`].
+    pub async fn change_reservation(
+        &self,
+        user: &UserId,
+        id: ReservationId,
+        action: ReservationAction,
+        caller: Caller,
+    ) -> Result<Reply, StoreError> {
+        self.execute(user, Command::Reservation { id, action, closed: None }, caller).await
+    }
+
+    /// A reservation as it is now, or what became of it if it ended less than seven days ago; `None` for every other. With
+    /// the stats of the account.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get_reservation(
+        &self,
+        user: &UserId,
+        id: &ReservationId,
+        locale: Locale,
+    ) -> Result<(Stats, Option<ReservationStats>), StoreError> {
+        in_time(async {
+            // What is over is closed by this.
+            let stats = self.get_user_stats(user, locale).await?;
+            let account = self.store.load(user).await?.map(|stored| stored.account);
+            if let Some(open) = account.and_then(|account| account.reservation(id)) {
+                return Ok((stats, Some(open)));
+            }
+            let text = self.store.record(user, &RecordName::Reservation(id.clone())).await?;
+            Ok((stats, text.map(|text| kept_reservation(user, &text)).transpose()?))
+        })
+        .await
+    }
+
+    /// Gives a debit back, to the grants that paid it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a refusal is in the [`Reply`].
+    pub async fn refund(
+        &self,
+        user: &UserId,
+        debit: TransactionId,
+        description: Option<String>,
+        caller: Caller,
+    ) -> Result<Reply, StoreError> {
+        let deadline = deadline();
+        let look = in_time(async {
+            // In this order: should a reset put the history away in between, the ledger sees it.
+            let archives = self.archived_histories(user).await?;
+            let found = self.store.entries(user, EntryRange::only(debit)).await?;
+            Ok((archives, found.into_iter().find(|found| found.id == debit)))
+        });
+        let (archives, found) = look.await?;
+        let command = Command::Refund { id: debit, found, archives, refunded: false, description };
+        let Caller { locale, idempotency } = caller;
+        self.committer.execute(user, Request { command, locale, idempotency }, deadline).await
+    }
+
+    /// Changes the plan and the caps of `user`. The plan must be in the catalogue.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn change_plan(
+        &self,
+        user: &UserId,
+        change: PlanChange,
+        effective: Effective,
+        caller: Caller,
+    ) -> Result<Reply, StoreError> {
+        self.execute(user, Command::Change { change, effective }, caller).await
+    }
+
+    /// Moves the test clock of `user` forward to `at`. Only in development.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a refusal is in the [`Reply`].
+    pub async fn set_clock(&self, user: &UserId, at: Timestamp, locale: Locale) -> Result<Reply, StoreError> {
+        self.execute(user, Command::SetClock(at), Caller { locale, idempotency: None }).await
     }
 
     /// Goes back to the opening state; the history is archived.

@@ -171,6 +171,7 @@ pub struct Archive {
 
 /// What came of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is looked at once and gone")]
 pub enum Committed {
     /// It was written.
     Done,
@@ -192,6 +193,20 @@ pub struct EntryRange {
     pub order: Order,
     /// At most so many.
     pub count: usize,
+}
+
+impl EntryRange {
+    /// This entry alone.
+    #[must_use]
+    pub fn only(id: TransactionId) -> Self {
+        let before = id.sequence().checked_add(1).map(|sequence| TransactionId::new(id.timestamp(), sequence));
+        let after = match id.sequence().checked_sub(1) {
+            Some(sequence) => Some(TransactionId::new(id.timestamp(), sequence)),
+            None if id.timestamp() == Timestamp::EPOCH => None,
+            None => Some(TransactionId::new(id.timestamp().earlier_by(1), u32::MAX)),
+        };
+        Self { after, before, order: Order::Ascending, count: 1 }
+    }
 }
 
 /// The order of a page of entries.

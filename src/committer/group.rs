@@ -1,11 +1,15 @@
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Decision, Idempotency, Reply, Shared, lanes::Waiting};
+use super::{
+    Reply, Shared,
+    draft::{Draft, Drafted},
+    lanes::Waiting,
+};
 use crate::{
-    ledger::{Account, Billed, Refusal, Refused, Terms, Transaction, TransactionId, UserId, decide},
+    ledger::{Command, ReservationId, ReservationStats, UserId},
     mutation::{Mutation, planted},
-    store::{Archive, Commit, Committed, History, OnceRecord, RecordName, Revision, StoreError, Stored, pause_before},
-    system::short_name,
+    store::{Committed, History, OnceRecord, RecordName, Revision, StoreError, Stored, pause_before},
+    unreadable::Unreadable,
 };
 
 /// How often a group is decided again because others were faster, before it gives up. Among n processes that change one
@@ -26,9 +30,15 @@ pub(super) struct Group<'a> {
     in_doubt: Vec<Draft>,
 }
 
-struct Member {
-    number: usize,
-    waiting: Waiting,
+/// A command of a group.
+pub(super) struct Member {
+    pub(super) number: usize,
+    pub(super) waiting: Waiting,
+    /// What its commit leaves if it writes neither an entry nor an answer, so that a lost one can be found: named once
+    /// one has been sent.
+    pub(super) mark: Option<Revision>,
+    /// Whether it is known that nothing is kept of its reservation.
+    pub(super) looked_up: bool,
 }
 
 /// The account that a group is decided on.
@@ -39,21 +49,10 @@ enum Base {
     Loaded(Option<Stored>),
 }
 
-/// A commit and the answers that hold once it is written.
-struct Draft {
-    commit: Commit,
-    after: Account,
-    /// Where the first entry goes.
-    first_entry: Option<(TransactionId, u32)>,
-    /// By member.
-    answers: Vec<(usize, Decision, Billed)>,
-    /// Whether there is anything to write.
-    writes: bool,
-}
-
 impl<'a> Group<'a> {
     pub(super) fn new(shared: &'a Shared, user: &'a UserId, waiting: Vec<Waiting>) -> Self {
-        let members = waiting.into_iter().enumerate().map(|(number, waiting)| Member { number, waiting }).collect();
+        let member = |(number, waiting)| Member { number, waiting, mark: None, looked_up: false };
+        let members = waiting.into_iter().enumerate().map(member).collect();
         Self { shared, user, members, in_doubt: Vec::new() }
     }
 
@@ -82,7 +81,7 @@ impl<'a> Group<'a> {
     async fn try_commit(&mut self) -> Result<(), StoreError> {
         let mut base = match self.shared.lanes.guess(self.user) {
             Some(guess) => Base::Guess(guess),
-            None => Base::Loaded(self.load().await?),
+            None => self.loaded().await?,
         };
         let mut conflicts = 0_u32;
         let mut losses = 0_u32;
@@ -92,14 +91,20 @@ impl<'a> Group<'a> {
             if self.members.is_empty() {
                 return Ok(());
             }
-            let draft = self.draft(base.stored())?;
+            let draft = match Draft::make(self.shared, self.user, &mut self.members, base.stored())? {
+                Drafted::Whole(draft) => *draft,
+                Drafted::Asks(number, id) => {
+                    self.look_up(number, id).await?;
+                    continue;
+                }
+            };
             // With a lost commit about, even a refusal is committed, as time may have turned what was granted into one:
             // then the lost commit, should it still arrive, finds another revision.
             if !draft.writes && self.in_doubt.is_empty() {
                 if matches!(base, Base::Loaded(_)) || planted(Mutation::AnswerRefusalFromGuess) {
                     self.answer(draft);
                 } else {
-                    base = Base::Loaded(self.load().await?);
+                    base = self.loaded().await?;
                 }
                 continue;
             }
@@ -111,9 +116,19 @@ impl<'a> Group<'a> {
                         return Err(StoreError::Contended);
                     }
                     self.look_for_lost(stored.as_ref()).await?;
-                    base = Base::Loaded(stored);
+                    base = self.rebased(stored);
                 }
-                Ok(Committed::Taken(texts)) => self.replayed(texts)?,
+                Ok(Committed::Taken(texts)) => {
+                    if self.taken(&draft, texts)? {
+                        continue;
+                    }
+                    // What closed a reservation was another commit, which this one knows nothing of.
+                    conflicts = conflicts.saturating_add(1);
+                    if conflicts > CONFLICTS_MAX {
+                        return Err(StoreError::Contended);
+                    }
+                    base = self.loaded().await?;
+                }
                 Err(StoreError::Unavailable { sent, cause }) => {
                     if sent {
                         self.in_doubt.push(draft);
@@ -123,82 +138,38 @@ impl<'a> Group<'a> {
                         return Err(StoreError::Unavailable { cause, sent });
                     }
                     sleep(pause_before(losses, self.shared.surroundings.random())).await;
-                    let stored = self.load().await?;
+                    let stored = self.shared.store.load(self.user).await?;
                     self.look_for_lost(stored.as_ref()).await?;
-                    base = Base::Loaded(stored);
+                    base = self.rebased(stored);
                 }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    async fn load(&self) -> Result<Option<Stored>, StoreError> {
-        self.shared.store.load(self.user).await
+    /// What there is now, to decide on.
+    async fn loaded(&mut self) -> Result<Base, StoreError> {
+        let stored = self.shared.store.load(self.user).await?;
+        Ok(self.rebased(stored))
     }
 
-    /// Decides all members in turn.
-    fn draft(&self, base: Option<&Stored>) -> Result<Draft, StoreError> {
-        let Shared { catalogue, stage, surroundings, .. } = self.shared;
-        let now = surroundings.now();
-        let revision = Revision::new(short_name(surroundings.random()));
-        let before = base.map(|stored| &stored.account);
-        let mut account = before.cloned();
-        let mut entries: Vec<Transaction> = Vec::new();
-        let mut archive = None;
-        let unwritable = |error: serde_json::Error| StoreError::Damaged(error.to_string());
-        let mut answers = Vec::new();
-        let mut records = Vec::new();
-        for Member { number, waiting } in &self.members {
-            let request = &waiting.request;
-            let terms = Terms { catalogue, now, locale: request.locale, stage: *stage };
-            let archives = account.as_ref().map_or(0, Account::archives);
-            let current = if planted(Mutation::DecideApart) { before.cloned() } else { account };
-            let decided = decide(current, self.user, &request.command, terms)
-                .map_err(|missing| StoreError::Damaged(format!("the account of user {}: {missing}", self.user)))?;
-            if let Some(after) = decided.archive_after {
-                archive = Some(Archive { after: entries.len().saturating_add(after), number: archives });
-            }
-            entries.extend(decided.entries);
-            let forgotten = match &decided.result {
-                Err(Refused { refusal: Refusal::ExpiredAlready, .. }) => planted(Mutation::RefuseWithoutLooking),
-                Err(_) => planted(Mutation::ForgetRefusals),
-                Ok(_) => false,
-            };
-            if let Some(idempotency) = request.idempotency.as_ref().filter(|_| !forgotten) {
-                let text = remembered(idempotency, &revision, &decided.result).map_err(unwritable)?;
-                records.push((RecordName::Answer(idempotency.key.clone()), text));
-            }
-            answers.push((*number, decided.result, decided.billed));
-            account = Some(decided.account);
-        }
-        let Some(after) = account else { return Err(StoreError::Damaged("a group without commands".to_owned())) };
+    /// Another account to decide on: what was found out beside the one before it may be otherwise.
+    fn rebased(&mut self, stored: Option<Stored>) -> Base {
+        self.members.iter_mut().for_each(|member| member.looked_up = false);
+        Base::Loaded(stored)
+    }
 
-        let first_entry = entries.first().map(|first| {
-            let archives = before.map_or(0, Account::archives);
-            let put_away_first = archive.is_some_and(|Archive { after, .. }| after == 0);
-            (first.id, archives.saturating_add(u32::from(put_away_first)))
-        });
-        let writes = before != Some(&after) || !records.is_empty();
-        let zone = catalogue.plan(after.plan()).map_err(|error| StoreError::Damaged(error.to_string()))?.time_zone();
-        let due = after.billing().next(zone);
-        let moved = before.is_none_or(|before| before.billing().next(zone) != due);
-        let entries: Result<Vec<_>, _> = entries
-            .iter()
-            .map(|transaction| serde_json::to_string(&transaction.entry).map(|entry| (transaction.id, entry)))
-            .collect();
-        let commit = Commit {
-            user: self.user.clone(),
-            expected: base.map(|stored| stored.revision.clone()),
-            revision,
-            document: after.to_document().map_err(unwritable)?,
-            entries: entries.map_err(unwritable)?,
-            archive,
-            records,
-            usage: Vec::new(),
-            due: moved.then_some(due),
-            now,
-        };
-        Ok(Draft { commit, after, first_entry, answers, writes })
+    /// Looks for what became of a reservation that is not open.
+    async fn look_up(&mut self, number: usize, id: ReservationId) -> Result<(), StoreError> {
+        let text = self.shared.store.record(self.user, &RecordName::Reservation(id)).await?;
+        let kept = text.map(|text| kept_reservation(self.user, &text)).transpose()?;
+        for member in self.members.iter_mut().filter(|member| member.number == number) {
+            member.looked_up = true;
+            if let Command::Reservation { closed, .. } = &mut member.waiting.request.command {
+                *closed = kept.as_ref().map(|kept| kept.status);
+            }
+        }
+        Ok(())
     }
 
     /// Finds out which of the commits in doubt was written, if one was, by the mark on its first entry. At most one can
@@ -238,25 +209,40 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Answers the members whose keys have records. A record that a lost commit of this very group wrote
-    /// says that it was written; then all its answers hold.
-    fn replayed(&mut self, texts: Vec<Option<String>>) -> Result<(), StoreError> {
-        let read = |text: Option<String>| text.map(|text| OnceRecord::read(self.user, &text)).transpose();
-        let records: Vec<_> = texts.into_iter().map(read).collect::<Result<_, _>>()?;
+    /// Answers the members whose keys have records. A record that a lost commit of this very group wrote says that it was
+    /// written; then all its answers hold. False if only reservations were found that another commit has closed.
+    fn taken(&mut self, draft: &Draft, texts: Vec<Option<String>>) -> Result<bool, StoreError> {
+        let mut found = Vec::new();
+        for ((name, _), (owner, text)) in draft.commit.records.iter().zip(draft.owners.iter().zip(texts)) {
+            if let (Some(owner), Some(text)) = (owner, text) {
+                found.push((*owner, matches!(name, RecordName::Refund(_)), OnceRecord::read(self.user, &text)?));
+            }
+        }
         let own = |record: &OnceRecord| self.in_doubt.iter().position(|lost| lost.commit.revision == record.commit);
-        if let Some(index) = records.iter().flatten().find_map(own) {
+        if let Some(index) = found.iter().find_map(|(_, _, record)| own(record)) {
             let lost = self.in_doubt.swap_remove(index);
             self.answer(lost);
-            return Ok(());
+            return Ok(true);
         }
-        // The commit's keys are those of the members, in their order.
-        let keyed = self.members.iter().filter(|member| member.waiting.request.idempotency.is_some());
-        let found = keyed.map(|member| member.number).zip(records);
-        let found: Vec<_> = found.filter_map(|(number, record)| Some((number, record?))).collect();
-        for (number, record) in found {
-            self.reply(number, Reply::Replayed(record));
+        let any = !found.is_empty();
+        // A key's own answer comes before what its request would meet.
+        found.sort_by_key(|(_, is_refund, _)| *is_refund);
+        for (number, is_refund, record) in found {
+            if is_refund {
+                self.knows_refunded(number);
+            } else {
+                self.reply(number, Reply::Replayed(record));
+            }
         }
-        Ok(())
+        Ok(any)
+    }
+
+    fn knows_refunded(&mut self, number: usize) {
+        for member in self.members.iter_mut().filter(|member| member.number == number) {
+            if let Command::Refund { refunded, .. } = &mut member.waiting.request.command {
+                *refunded = true;
+            }
+        }
     }
 
     fn reply(&mut self, number: usize, reply: Reply) {
@@ -277,24 +263,13 @@ impl Base {
     }
 }
 
-/// What is remembered under the key of a request. That a credit comes too late is not: its key is only looked up, as it may
-/// have come in time when it was first asked for.
-fn remembered(
-    idempotency: &Idempotency,
-    revision: &Revision,
-    decision: &Decision,
-) -> Result<Option<String>, serde_json::Error> {
-    let is_remembered = match decision {
-        Ok(_) => true,
-        Err(Refused { refusal, .. }) => match refusal {
-            Refusal::InsufficientTokens { .. } | Refusal::BalanceLimitExceeded | Refusal::TooManyGrants => true,
-            Refusal::ExpiredAlready => false,
-        },
-    };
-    let record = is_remembered.then(|| {
-        let (status, body) = (idempotency.render)(decision);
-        let fingerprint = idempotency.fingerprint.clone();
-        OnceRecord { commit: revision.clone(), fingerprint, status, body }
-    });
-    record.as_ref().map(serde_json::to_string).transpose()
+/// What is kept of a closed reservation.
+///
+/// # Errors
+/// [`StoreError::Damaged`] when the text is nothing of the kind.
+pub(crate) fn kept_reservation(user: &UserId, text: &str) -> Result<ReservationStats, StoreError> {
+    serde_json::from_str(text).map_err(|error| {
+        let damage = Unreadable::from(error);
+        StoreError::Damaged(format!("what is kept of a reservation of user {user} is damaged: {damage}"))
+    })
 }

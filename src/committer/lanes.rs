@@ -87,15 +87,17 @@ impl Lanes {
 }
 
 /// How many of the first commands can share a commit: up to a number, up to the second reset (a commit archives one
-/// history), and up to a key that is in it already (the second use is answered from the first one's record).
+/// history), and up to a key or a refunded debit that is in it already (the second is answered from what the first leaves).
 fn together(lane: &[Waiting]) -> usize {
     let mut keys = HashSet::new();
+    let mut refunds = HashSet::new();
     let mut reset = false;
     for (count, waiting) in lane.iter().take(GROUP_MAX).enumerate() {
         let idempotency = waiting.request.idempotency.as_ref();
         let known_key = idempotency.is_some_and(|idempotency| !keys.insert(&idempotency.key));
+        let known_refund = matches!(&waiting.request.command, Command::Refund { id, .. } if !refunds.insert(*id));
         let resets = waiting.request.command == Command::Reset;
-        if known_key || (resets && reset) {
+        if known_key || known_refund || (resets && reset) {
             return count;
         }
         reset |= resets;

@@ -50,7 +50,7 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
 #[serde(rename_all = "camelCase")]
 struct Shown {
     user_id: UserId,
-    token_balance: u64,
+    token_balance: i64,
     tokens_reserved: u64,
     plan: Arc<str>,
     #[serde(serialize_with = "Timestamp::serialize_rfc3339")]

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     committer::{Decision, Idempotency, Reply},
-    ledger::{Outcome, Stats, Transaction, UserId},
+    ledger::{Outcome, ReservationStats, Stats, Transaction, UserId},
     locale::Locale,
     stats_service::{Caller, StatsService},
     store::StoreError,
@@ -77,10 +77,12 @@ impl Telling {
             stats: &'a Stats,
             #[serde(skip_serializing_if = "Option::is_none")]
             transaction: Option<&'a Transaction>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reservation: Option<&'a ReservationStats>,
         }
         match decision {
             Ok(outcome) => {
-                let Outcome { transaction, stats } = outcome;
+                let Outcome { transaction, reservation, stats } = outcome;
                 let message = match self.function {
                     Function::Reset => messages::of_reset(outcome, self.locale),
                     Function::Accounts
@@ -91,7 +93,8 @@ impl Telling {
                     | Function::Tokens
                     | Function::Transactions => messages::of_outcome(outcome, self.locale),
                 };
-                let told = Told { success: true, message, stats, transaction: transaction.as_ref() };
+                let (transaction, reservation) = (transaction.as_ref(), reservation.as_ref());
+                let told = Told { success: true, message, stats, transaction, reservation };
                 // Every field has a JSON form.
                 (200, serde_json::to_string(&told).unwrap_or_default())
             }

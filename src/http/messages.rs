@@ -2,7 +2,10 @@
 
 use super::problem::{BODY_MAX, Problem, Reason};
 use crate::{
-    ledger::{AMOUNT_MAX, GRANTS_MAX, Outcome, TransactionType},
+    ledger::{
+        AMOUNT_MAX, CapPeriod, GRANTS_MAX, Outcome, RESERVATIONS_MAX, ReservationStats, ReservationStatus, Timestamp,
+        TransactionType,
+    },
     locale::Locale,
 };
 
@@ -19,10 +22,32 @@ pub(super) fn of_outcome(outcome: &Outcome, locale: Locale) -> String {
             Locale::French => format!("{} ajouté{}. Nouveau solde : {balance}.", tokens(amount), plural(amount)),
             Locale::English => format!("{} added. New balance: {balance}.", tokens(amount)),
         },
-        None => match locale {
-            Locale::French => format!("Solde : {balance}."),
-            Locale::English => format!("Balance: {balance}."),
+        None => match &outcome.reservation {
+            Some(reservation) => of_reservation(reservation, balance, locale),
+            None => match locale {
+                Locale::French => format!("Solde : {balance}."),
+                Locale::English => format!("Balance: {balance}."),
+            },
         },
+    }
+}
+
+/// How a reservation is.
+pub(super) fn of_reservation(reservation: &ReservationStats, balance: i64, locale: Locale) -> String {
+    let amount = reservation.remaining;
+    match (reservation.status, locale) {
+        (ReservationStatus::Open, Locale::French) => {
+            format!("{} réservé{}. Solde disponible : {balance}.", tokens(amount), plural(amount))
+        }
+        (ReservationStatus::Open, Locale::English) => {
+            format!("{} reserved. Available balance: {balance}.", tokens(amount))
+        }
+        (ReservationStatus::Captured, Locale::French) => format!("Réservation débitée. Solde : {balance}."),
+        (ReservationStatus::Captured, Locale::English) => format!("Reservation captured. Balance: {balance}."),
+        (ReservationStatus::Released, Locale::French) => format!("Réservation libérée. Solde : {balance}."),
+        (ReservationStatus::Released, Locale::English) => format!("Reservation released. Balance: {balance}."),
+        (ReservationStatus::Expired, Locale::French) => format!("Réservation expirée. Solde : {balance}."),
+        (ReservationStatus::Expired, Locale::English) => format!("Reservation expired. Balance: {balance}."),
     }
 }
 
@@ -46,7 +71,14 @@ pub(super) const fn title(problem: &Problem) -> &'static str {
         Problem::InvalidJson(_) => "Invalid JSON",
         Problem::InvalidField { .. } => "Invalid field",
         Problem::IdempotencyKeyReused => "Idempotency key reused",
+        Problem::ReservationNotFound => "Reservation not found",
+        Problem::TransactionNotFound => "Transaction not found",
+        Problem::ReservationClosed(_) => "Reservation closed",
+        Problem::AlreadyRefunded => "Already refunded",
+        Problem::NotRefundable => "Not refundable",
         Problem::InsufficientTokens { .. } => "Insufficient tokens",
+        Problem::SpendingCapReached { .. } => "Spending cap reached",
+        Problem::TooManyReservations => "Too many open reservations",
         Problem::TooManyGrants => "Too many grants",
         Problem::BalanceLimitExceeded => "Balance limit exceeded",
         Problem::StoreUnavailable => "Store unavailable",
@@ -96,6 +128,12 @@ pub(super) fn of_problem(problem: &Problem, locale: Locale) -> String {
                 "This idempotency key was used for another request. Nothing was done.",
             )
             .to_owned(),
+        Problem::ReservationNotFound => choose(NO_RESERVATION, locale),
+        Problem::TransactionNotFound => choose(NO_TRANSACTION, locale),
+        Problem::ReservationClosed(status) => choose(of_closed(*status), locale),
+        Problem::AlreadyRefunded => choose(REFUNDED, locale),
+        Problem::NotRefundable => choose(NOT_REFUNDABLE, locale),
+        Problem::SpendingCapReached { cap, limit, resets_at } => of_cap(*cap, *limit, *resets_at, locale),
         Problem::InsufficientTokens { required, available, .. } => match locale {
             Locale::French => format!(
                 "Solde insuffisant : {} nécessaire{}, {available} disponible{}.",
@@ -104,6 +142,14 @@ pub(super) fn of_problem(problem: &Problem, locale: Locale) -> String {
                 plural(*available)
             ),
             Locale::English => format!("Not enough tokens: {} needed, {available} available.", tokens(*required)),
+        },
+        Problem::TooManyReservations => match locale {
+            Locale::French => format!(
+                "Ce compte a déjà {RESERVATIONS_MAX} réservations en cours. Réessayez quand l'une d'elles est terminée."
+            ),
+            Locale::English => format!(
+                "This account already has {RESERVATIONS_MAX} open reservations. Try again once one of them has ended."
+            ),
         },
         Problem::TooManyGrants => match locale {
             Locale::French => format!(
@@ -135,6 +181,48 @@ pub(super) fn of_problem(problem: &Problem, locale: Locale) -> String {
                 "An internal error occurred. Give “requestId” to support.",
             )
             .to_owned(),
+    }
+}
+
+/// What became of a reservation that should be open.
+const fn of_closed(status: ReservationStatus) -> (&'static str, &'static str) {
+    match status {
+        ReservationStatus::Captured | ReservationStatus::Open => {
+            ("Cette réservation a déjà été débitée.", "This reservation has been captured already.")
+        }
+        ReservationStatus::Released => ("Cette réservation a été libérée.", "This reservation has been released."),
+        ReservationStatus::Expired => ("Cette réservation a expiré.", "This reservation has expired."),
+    }
+}
+
+const NO_RESERVATION: (&str, &str) = (
+    "Cette réservation n'existe pas, ou elle est terminée depuis plus de sept jours.",
+    "This reservation does not exist, or it ended more than seven days ago.",
+);
+const NO_TRANSACTION: (&str, &str) =
+    ("L'historique actuel ne contient pas cette opération.", "The current history has no such transaction.");
+const REFUNDED: (&str, &str) =
+    ("Cette opération a déjà été remboursée.", "This transaction has been refunded already.");
+const NOT_REFUNDABLE: (&str, &str) = (
+    "Cette opération n'est pas une dépense : il n'y a rien à rembourser.",
+    "Nothing was spent by this transaction: there is nothing to refund.",
+);
+
+fn of_cap(cap: CapPeriod, limit: u64, resets_at: Timestamp, locale: Locale) -> String {
+    let tokens = tokens(limit);
+    match (cap, locale) {
+        (CapPeriod::Daily, Locale::French) => {
+            format!("La limite de {tokens} par jour est atteinte. Elle se renouvelle le {resets_at}.")
+        }
+        (CapPeriod::Daily, Locale::English) => {
+            format!("The limit of {tokens} a day is reached. It starts again at {resets_at}.")
+        }
+        (CapPeriod::Monthly, Locale::French) => {
+            format!("La limite de {tokens} par mois est atteinte. Elle se renouvelle le {resets_at}.")
+        }
+        (CapPeriod::Monthly, Locale::English) => {
+            format!("The limit of {tokens} a month is reached. It starts again at {resets_at}.")
+        }
     }
 }
 
@@ -182,6 +270,13 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
                 "it must be in the future, and after the newest entry of the history",
             )
             .to_owned(),
+        Reason::NotAClock => locale
+            .choose(
+                "ce doit être un instant RFC 3339, pas avant l'heure du compte ; il n'y a d'horloge de test qu'en \
+                 développement",
+                "it must be an RFC 3339 instant, not before the account's time; there are test clocks in development only",
+            )
+            .to_owned(),
         Reason::NotACursor => locale
             .choose("ce doit être le nextCursor d'une page précédente", "it must be the nextCursor of an earlier page")
             .to_owned(),
@@ -193,6 +288,10 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
             }
         }
     }
+}
+
+fn choose((french, english): (&str, &str), locale: Locale) -> String {
+    locale.choose(french, english).to_owned()
 }
 
 fn tokens(count: u64) -> String {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::messages;
 use crate::{
-    ledger::{Refusal, Refused, Stats},
+    ledger::{CapPeriod, Refusal, Refused, ReservationStatus, Stats, Timestamp},
     locale::Locale,
     store::StoreError,
 };
@@ -25,9 +25,16 @@ pub(super) enum Problem {
     InvalidJson(Reason),
     InvalidField { field: Cow<'static, str>, reason: Reason },
     IdempotencyKeyReused,
+    ReservationNotFound,
+    TransactionNotFound,
+    ReservationClosed(ReservationStatus),
+    AlreadyRefunded,
+    NotRefundable,
     InsufficientTokens { required: u64, available: u64, stats: Box<Stats> },
+    SpendingCapReached { cap: CapPeriod, limit: u64, resets_at: Timestamp },
     TooManyGrants,
     BalanceLimitExceeded,
+    TooManyReservations,
     StoreUnavailable,
     StoreContended,
     Internal,
@@ -48,6 +55,7 @@ pub(super) enum Reason {
     NotAKey,
     NotAnInstant,
     NotInTheFuture,
+    NotAClock,
     NotACursor,
     NotOneOf(Vec<String>),
 }
@@ -72,7 +80,16 @@ impl Problem {
             Self::InvalidJson(_) => "invalid_json",
             Self::InvalidField { .. } => "invalid_field",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::ReservationNotFound => "reservation_not_found",
+            Self::TransactionNotFound => "transaction_not_found",
+            Self::ReservationClosed(ReservationStatus::Captured | ReservationStatus::Open) => "reservation_captured",
+            Self::ReservationClosed(ReservationStatus::Released) => "reservation_released",
+            Self::ReservationClosed(ReservationStatus::Expired) => "reservation_expired",
+            Self::AlreadyRefunded => "already_refunded",
+            Self::NotRefundable => "not_refundable",
             Self::InsufficientTokens { .. } => "insufficient_tokens",
+            Self::SpendingCapReached { .. } => "spending_cap_reached",
+            Self::TooManyReservations => "rate_limited",
             Self::TooManyGrants | Self::BalanceLimitExceeded => "balance_limit_exceeded",
             Self::StoreUnavailable => "store_unavailable",
             Self::StoreContended => "store_contended",
@@ -91,7 +108,13 @@ impl Problem {
             Self::IdempotencyKeyReused | Self::TooManyGrants | Self::BalanceLimitExceeded => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
+            Self::ReservationNotFound | Self::TransactionNotFound => StatusCode::NOT_FOUND,
+            Self::ReservationClosed(_)
+            | Self::AlreadyRefunded
+            | Self::NotRefundable
+            | Self::SpendingCapReached { .. } => StatusCode::CONFLICT,
             Self::InsufficientTokens { .. } => StatusCode::PAYMENT_REQUIRED,
+            Self::TooManyReservations => StatusCode::TOO_MANY_REQUESTS,
             Self::StoreUnavailable | Self::StoreContended => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -100,7 +123,7 @@ impl Problem {
     /// When it is worth coming back, in seconds: the same request may then succeed.
     pub(super) const fn retry_after(&self) -> Option<u8> {
         match self {
-            Self::StoreUnavailable | Self::StoreContended => Some(1),
+            Self::StoreUnavailable | Self::StoreContended | Self::TooManyReservations => Some(1),
             Self::MethodNotAllowed { .. }
             | Self::Unauthenticated
             | Self::Forbidden { .. }
@@ -109,7 +132,13 @@ impl Problem {
             | Self::InvalidJson(_)
             | Self::InvalidField { .. }
             | Self::IdempotencyKeyReused
+            | Self::ReservationNotFound
+            | Self::TransactionNotFound
+            | Self::ReservationClosed(_)
+            | Self::AlreadyRefunded
+            | Self::NotRefundable
             | Self::InsufficientTokens { .. }
+            | Self::SpendingCapReached { .. }
             | Self::TooManyGrants
             | Self::BalanceLimitExceeded
             | Self::Internal => None,
@@ -160,10 +189,21 @@ impl Problem {
                 ("available", (*available).into()),
                 ("stats", serde_json::to_value(stats).unwrap_or_default()),
             ],
+            Self::SpendingCapReached { cap, limit, resets_at } => vec![
+                ("cap", serde_json::to_value(cap).unwrap_or_default()),
+                ("limit", (*limit).into()),
+                ("resetsAt", resets_at.to_string().into()),
+            ],
             Self::MethodNotAllowed { .. }
             | Self::Unauthenticated
             | Self::UnsupportedMediaType
             | Self::IdempotencyKeyReused
+            | Self::ReservationNotFound
+            | Self::TransactionNotFound
+            | Self::ReservationClosed(_)
+            | Self::AlreadyRefunded
+            | Self::NotRefundable
+            | Self::TooManyReservations
             | Self::TooManyGrants
             | Self::BalanceLimitExceeded
             | Self::StoreUnavailable
@@ -184,6 +224,14 @@ impl From<Refused> for Problem {
             Refusal::InsufficientTokens { required, available } => {
                 Self::InsufficientTokens { required: required.get(), available, stats: Box::new(refused.stats) }
             }
+            Refusal::ReservationNotFound => Self::ReservationNotFound,
+            Refusal::TransactionNotFound => Self::TransactionNotFound,
+            Refusal::ReservationClosed(status) => Self::ReservationClosed(status),
+            Refusal::AlreadyRefunded => Self::AlreadyRefunded,
+            Refusal::NotRefundable => Self::NotRefundable,
+            Refusal::SpendingCapReached { cap, limit, resets_at } => Self::SpendingCapReached { cap, limit, resets_at },
+            Refusal::TooManyReservations => Self::TooManyReservations,
+            Refusal::ClockRefused => Self::invalid_field("Jeton-Clock", Reason::NotAClock),
             Refusal::TooManyGrants => Self::TooManyGrants,
             Refusal::BalanceLimitExceeded => Self::BalanceLimitExceeded,
             Refusal::ExpiredAlready => Self::invalid_field("expiresAt", Reason::NotInTheFuture),

@@ -3,8 +3,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AMOUNT_MAX, Amount, BillingCycle, ContentType, Entry, GrantKind, Paid, Timestamp, Transaction, TransactionId,
-    TransactionType, UserId, grant::Grants,
+    AMOUNT_MAX, Amount, BillingCycle, Caps, ContentType, Entry, GrantKind, Paid, PlanChange, ReservationId, Source,
+    Timestamp, Transaction, TransactionId, TransactionType, UserId,
+    grant::{Grants, is_zero},
+    reservation::{RESERVATIONS_MAX, Reservation},
+    spent_days::SpentDays,
 };
 use crate::unreadable::Unreadable;
 
@@ -34,6 +37,32 @@ pub struct Account {
     pub(super) grants: Grants,
     /// How many histories were archived, each by a reset.
     pub(super) archives: u32,
+    /// How many changes there were that callers see and that wrote no entry: of reservations, of plan and caps.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) changes: u64,
+    /// How many tokens were captured that were not there, and that the next ones pay for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) overdrawn: u64,
+    /// What is set aside, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) reservations: Vec<Reservation>,
+    /// What was spent lately.
+    #[serde(default, skip_serializing_if = "SpentDays::is_empty")]
+    pub(super) days: SpentDays,
+    /// The user's own caps.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) caps: Caps,
+    /// What changes at the next billing.
+    #[serde(default, skip_serializing_if = "PlanChange::is_empty")]
+    pub(super) planned: PlanChange,
+    /// A test clock: the account's time is at least this. Only in development.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) clock: Option<Timestamp>,
+}
+
+/// Whether a field of the document says nothing.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Why a stored document is not an account.
@@ -57,6 +86,12 @@ pub enum DamagedAccount {
     /// The grants add up to more than a balance can hold, or two of them are of one kind.
     #[error("the grants in the document do not form a balance")]
     Grants,
+    /// The reservations are too many, or do not hold what the grants have set aside.
+    #[error("the reservations in the document do not hold what its grants have set aside")]
+    Reservations,
+    /// More days are remembered than there can be.
+    #[error("the days in the document are more than are remembered")]
+    Days,
 }
 
 impl Account {
@@ -74,6 +109,13 @@ impl Account {
             generations: BTreeMap::new(),
             grants: Grants::default(),
             archives: 0,
+            changes: 0,
+            overdrawn: 0,
+            reservations: Vec::new(),
+            days: SpentDays::default(),
+            caps: Caps::default(),
+            planned: PlanChange::default(),
+            clock: None,
         }
     }
 
@@ -103,8 +145,14 @@ impl Account {
         if !account.billing.is_sound() {
             return Err(DamagedAccount::Billing);
         }
-        if !account.grants.is_sound() {
+        if !account.grants.is_sound() || account.overdrawn > AMOUNT_MAX {
             return Err(DamagedAccount::Grants);
+        }
+        if !account.reservations_are_sound() {
+            return Err(DamagedAccount::Reservations);
+        }
+        if !account.days.is_sound() {
+            return Err(DamagedAccount::Days);
         }
         Ok(account)
     }
@@ -171,15 +219,67 @@ impl Account {
         self.archives
     }
 
-    /// The tokens that can be spent.
+    /// The tokens that can be spent, less those that were captured and not there.
     #[must_use]
-    pub fn balance(&self) -> u64 {
-        self.grants.total()
+    pub fn balance(&self) -> i64 {
+        signed(self.grants.total()).saturating_sub(signed(self.overdrawn))
     }
 
-    /// How many tokens it can still take in.
+    /// The tokens that can be spent.
+    #[must_use]
+    pub fn available(&self) -> u64 {
+        self.grants.total().saturating_sub(self.overdrawn)
+    }
+
+    /// The tokens that are set aside by open reservations.
+    #[must_use]
+    pub fn reserved(&self) -> u64 {
+        self.grants.held()
+    }
+
+    /// What the history adds up to: the balance, and what is set aside.
+    #[must_use]
+    pub fn ledger_balance(&self) -> i64 {
+        self.balance().saturating_add(signed(self.reserved()))
+    }
+
+    /// How many changes callers have seen: it grows with each of them.
+    pub(super) const fn stats_version(&self) -> u64 {
+        self.version.saturating_add(self.changes)
+    }
+
+    /// How many tokens would be owed if `missing` more were captured that are not there.
+    pub(super) const fn overdrawn_by(&self, missing: u64) -> u64 {
+        self.overdrawn.saturating_add(missing)
+    }
+
+    /// How many tokens it can still take in, with what may come back.
     pub(super) fn room(&self) -> u64 {
-        AMOUNT_MAX.saturating_sub(self.balance())
+        let left = self.grants.total().saturating_add(self.grants.held());
+        AMOUNT_MAX.saturating_sub(left).saturating_add(self.overdrawn)
+    }
+
+    /// Adds tokens. The first of them pay for what was captured and not there.
+    pub(super) fn put(&mut self, kind: GrantKind, amount: Amount) {
+        let owed = self.overdrawn.min(amount.get());
+        self.overdrawn = self.overdrawn.saturating_sub(owed);
+        if let Some(rest) = Amount::new(amount.get().saturating_sub(owed)) {
+            self.grants.put(kind, rest);
+        }
+    }
+
+    fn reservations_are_sound(&self) -> bool {
+        let mut held = BTreeMap::<GrantKind, u64>::new();
+        for Paid { grant, amount } in self.reservations.iter().flat_map(|reservation| &reservation.held) {
+            let sum = held.entry(*grant).or_default();
+            *sum = sum.saturating_add(amount.get());
+        }
+        let mut ids: Vec<_> = self.reservations.iter().map(|reservation| &reservation.id).collect();
+        ids.sort_unstable();
+        let set_aside = self.grants.iter().filter(|grant| grant.held > 0);
+        ids.len() <= RESERVATIONS_MAX
+            && ids.is_sorted_by(|one, next| one < next)
+            && set_aside.map(|grant| (grant.kind, grant.held)).collect::<BTreeMap<_, _>>() == held
     }
 
     /// The history entry of a change that has been made, taking effect at `at`.
@@ -187,14 +287,18 @@ impl Account {
         let id = self.last_entry.next(at);
         self.last_entry = id;
         self.version = self.version.saturating_add(1);
-        let Change { moved, description, content_type, metadata } = change;
+        let Change { moved, description, content_type, metadata, capture } = change;
+        let (reservation_id, part) = capture.map_or((None, None), |(id, part)| (Some(id), Some(part)));
         let mut entry = Entry {
             kind: TransactionType::Debit,
             amount: moved.amount(),
             description,
             content_type,
-            balance: self.balance(),
+            balance: self.ledger_balance(),
             source: None,
+            reservation_id,
+            part: part.filter(|part| *part > 1),
+            refund_of: None,
             priority: None,
             expires_at: None,
             grants: Vec::new(),
@@ -206,6 +310,10 @@ impl Account {
                 (entry.source, entry.priority, entry.expires_at) = (Some(source), priority, expires_at);
             }
             Moved::Spent(_, grants) => entry.grants = grants,
+            Moved::Back(refund_of, _, grants) => {
+                entry.kind = TransactionType::Credit;
+                (entry.source, entry.refund_of, entry.grants) = (Some(Source::Refund), Some(refund_of), grants);
+            }
             Moved::Expired(paid) => (entry.source, entry.grants) = (Some(paid.grant.source), vec![paid]),
         }
         Transaction { id, entry }
@@ -218,6 +326,8 @@ pub(super) enum Moved {
     In(GrantKind, Amount),
     /// They were spent, and these grants paid.
     Spent(Amount, Vec<Paid>),
+    /// They were spent on that debit, and came back to these grants.
+    Back(TransactionId, Amount, Vec<Paid>),
     /// Their time was over.
     Expired(Paid),
 }
@@ -225,7 +335,10 @@ pub(super) enum Moved {
 impl Moved {
     const fn amount(&self) -> Amount {
         match self {
-            Self::In(_, amount) | Self::Spent(amount, _) | Self::Expired(Paid { amount, .. }) => *amount,
+            Self::In(_, amount)
+            | Self::Spent(amount, _)
+            | Self::Back(_, amount, _)
+            | Self::Expired(Paid { amount, .. }) => *amount,
         }
     }
 }
@@ -236,4 +349,18 @@ pub(super) struct Change {
     pub(super) description: Arc<str>,
     pub(super) content_type: Option<ContentType>,
     pub(super) metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The reservation that was captured, and which capture of it this is: 1, 2, …
+    pub(super) capture: Option<(ReservationId, u32)>,
+}
+
+impl Change {
+    /// One that says only this.
+    pub(super) fn plain(moved: Moved, description: Arc<str>) -> Self {
+        Self { moved, description, content_type: None, metadata: None, capture: None }
+    }
+}
+
+/// A number of tokens that fits an account, with a sign.
+fn signed(tokens: u64) -> i64 {
+    i64::try_from(tokens).unwrap_or(i64::MAX)
 }

@@ -26,6 +26,11 @@ impl Amount {
     pub const fn get(self) -> u64 {
         self.0
     }
+
+    /// Both together, as far as an amount can count.
+    pub(super) fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0).min(AMOUNT_MAX))
+    }
 }
 
 /// A number outside 1 … [`AMOUNT_MAX`].

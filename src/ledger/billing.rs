@@ -134,7 +134,7 @@ pub(super) fn allowance_expires_at(plan: &Plan, billed: Timestamp, next_billing:
 
 /// The first instant of `date` in `zone`. Where the clocks skip midnight the day begins later, where they repeat it the
 /// earlier one counts, and a day that a zone left out altogether begins with the next one.
-fn start_of_day(date: NaiveDate, zone: Tz) -> Timestamp {
+pub(super) fn start_of_day(date: NaiveDate, zone: Tz) -> Timestamp {
     /// A zone has left out one day at most (the Pacific islands that changed sides of the date line).
     const MINUTES_SKIPPED_MAX: i64 = 2 * 24 * 60;
     let midnight = NaiveDateTime::new(date, NaiveTime::MIN);

@@ -49,6 +49,7 @@ pub struct Priorities {
     promotion: Priority,
     adjustment: Priority,
     purchase: Priority,
+    refund: Priority,
 }
 
 impl Priorities {
@@ -61,6 +62,7 @@ impl Priorities {
             Source::Promotion => self.promotion,
             Source::Adjustment => self.adjustment,
             Source::Purchase => self.purchase,
+            Source::Refund => self.refund,
         })
     }
 
@@ -149,10 +151,18 @@ impl<'de> Deserialize<'de> for GrantKind {
 pub struct Grant {
     /// What makes them equal.
     pub kind: GrantKind,
-    /// How many are left.
-    pub remaining: Amount,
+    /// How many can be spent.
+    pub remaining: u64,
+    /// How many are set aside by open reservations, and may come back.
+    pub held: u64,
     /// How many were put in since there were none, as far as an amount can count.
     pub granted: Amount,
+}
+
+impl Grant {
+    const fn is_empty(&self) -> bool {
+        self.remaining == 0 && self.held == 0
+    }
 }
 
 /// A grant as the account's document has it: what says nothing is left out.
@@ -164,34 +174,43 @@ struct Stored {
     priority: Option<Priority>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
-    remaining: Amount,
+    remaining: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    held: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     granted: Option<Amount>,
 }
 
-/// A grant of which more is left than was put in.
+/// A grant of which more is left than was put in, or nothing.
 #[derive(Debug, thiserror::Error)]
-#[error("a grant has more left than was granted")]
-struct MoreThanGranted;
+#[error("a grant has nothing left, or more than was granted")]
+struct NotWhatIsLeft;
 
 impl TryFrom<Stored> for Grant {
-    type Error = MoreThanGranted;
+    type Error = NotWhatIsLeft;
 
     fn try_from(stored: Stored) -> Result<Self, Self::Error> {
-        let Stored { source, priority, expires_at, remaining, granted } = stored;
-        let granted = granted.unwrap_or(remaining);
-        if granted < remaining {
-            return Err(MoreThanGranted);
+        let Stored { source, priority, expires_at, remaining, held, granted } = stored;
+        let left = remaining.checked_add(held).and_then(Amount::new).ok_or(NotWhatIsLeft)?;
+        let granted = granted.unwrap_or(left);
+        if granted < left {
+            return Err(NotWhatIsLeft);
         }
-        Ok(Self { kind: GrantKind { source, priority, expires_at }, remaining, granted })
+        Ok(Self { kind: GrantKind { source, priority, expires_at }, remaining, held, granted })
     }
 }
 
 impl From<Grant> for Stored {
     fn from(grant: Grant) -> Self {
-        let Grant { kind: GrantKind { source, priority, expires_at }, remaining, granted } = grant;
-        Self { source, priority, expires_at, remaining, granted: Some(granted).filter(|granted| *granted != remaining) }
+        let Grant { kind: GrantKind { source, priority, expires_at }, remaining, held, granted } = grant;
+        let all = granted.get() == remaining.saturating_add(held);
+        Self { source, priority, expires_at, remaining, held, granted: (!all).then_some(granted) }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field")]
+pub(super) const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What was taken from a grant.
@@ -216,21 +235,27 @@ pub(super) struct Grants(Vec<Grant>);
 impl Grants {
     /// Whether they are one of each kind, and form a balance.
     pub(super) fn is_sound(&self) -> bool {
-        let total = self.0.iter().try_fold(0_u64, |sum, grant| sum.checked_add(grant.remaining.get()));
+        let left =
+            self.0.iter().try_fold(0_u64, |sum, grant| sum.checked_add(grant.remaining)?.checked_add(grant.held));
         let mut kinds: Vec<GrantKind> = self.0.iter().map(|grant| grant.kind).collect();
         kinds.sort_unstable();
-        kinds.is_sorted_by(|one, next| one < next) && total.is_some_and(|total| total <= AMOUNT_MAX)
+        kinds.is_sorted_by(|one, next| one < next) && left.is_some_and(|left| left <= AMOUNT_MAX)
     }
 
-    /// All tokens.
+    /// All tokens that can be spent.
     pub(super) fn total(&self) -> u64 {
         self.total_of(|_| true)
     }
 
-    /// The tokens of the kinds that `counts`.
+    /// The tokens of the kinds that `counts` which can be spent.
     pub(super) fn total_of(&self, counts: impl Fn(GrantKind) -> bool) -> u64 {
         let counted = self.0.iter().filter(|grant| counts(grant.kind));
-        counted.fold(0, |sum, grant| sum.saturating_add(grant.remaining.get()))
+        counted.fold(0, |sum, grant| sum.saturating_add(grant.remaining))
+    }
+
+    /// All tokens that are set aside.
+    pub(super) fn held(&self) -> u64 {
+        self.0.iter().fold(0, |sum, grant| sum.saturating_add(grant.held))
     }
 
     /// Each of them, the oldest first.
@@ -238,9 +263,10 @@ impl Grants {
         self.0.iter()
     }
 
-    /// The kind that is the first to expire, and when.
+    /// The kind that is the first to expire, and when. What is set aside waits for its reservation.
     pub(super) fn first_to_expire(&self) -> Option<(GrantKind, Timestamp)> {
-        let expiring = self.0.iter().filter_map(|grant| Some((grant.kind, grant.kind.expires_at?)));
+        let left = self.0.iter().filter(|grant| grant.remaining > 0);
+        let expiring = left.filter_map(|grant| Some((grant.kind, grant.kind.expires_at?)));
         expiring.min_by_key(|(_, expires_at)| *expires_at)
     }
 
@@ -251,13 +277,12 @@ impl Grants {
 
     /// Adds tokens. The caller has checked that the balance can hold them.
     pub(super) fn put(&mut self, kind: GrantKind, amount: Amount) {
-        let sum = |tokens: Amount| {
-            let sum = tokens.get().saturating_add(amount.get()).min(AMOUNT_MAX);
-            Amount::new(sum).unwrap_or(tokens)
-        };
         match self.0.iter_mut().find(|grant| grant.kind == kind) {
-            Some(grant) => (grant.remaining, grant.granted) = (sum(grant.remaining), sum(grant.granted)),
-            None => self.0.push(Grant { kind, remaining: amount, granted: amount }),
+            Some(grant) => {
+                grant.remaining = grant.remaining.saturating_add(amount.get());
+                grant.granted = grant.granted.saturating_add(amount);
+            }
+            None => self.0.push(Grant { kind, remaining: amount.get(), held: 0, granted: amount }),
         }
     }
 
@@ -269,35 +294,60 @@ impl Grants {
         self.take_by(amount, |kind| Some(priorities.rank(kind)))
     }
 
+    /// Sets tokens aside in the order of spending. The caller has checked that the balance covers them.
+    pub(super) fn hold(&mut self, amount: Amount, priorities: Priorities) -> Vec<Paid> {
+        let rank = |kind| Some(priorities.rank(kind));
+        collect(amount, |amount| {
+            let grant = self.first(rank)?;
+            let paid = draw(grant, amount)?;
+            grant.held = grant.held.saturating_add(paid.amount.get());
+            Some(paid)
+        })
+    }
+
+    /// What was set aside can be spent again.
+    pub(super) fn give_back(&mut self, Paid { grant: kind, amount }: Paid) {
+        if let Some(grant) = self.0.iter_mut().find(|grant| grant.kind == kind) {
+            grant.held = grant.held.saturating_sub(amount.get());
+            grant.remaining = grant.remaining.saturating_add(amount.get());
+        }
+    }
+
+    /// What was set aside is spent.
+    pub(super) fn spend_held(&mut self, Paid { grant: kind, amount }: Paid) {
+        if let Some(grant) = self.0.iter_mut().find(|grant| grant.kind == kind) {
+            grant.held = grant.held.saturating_sub(amount.get());
+        }
+        self.forget_empty(kind);
+    }
+
     /// Takes tokens in the order of `rank`, as many as there are of the kinds that have one.
     pub(super) fn take_by<R: Ord>(&mut self, amount: Amount, rank: impl Fn(GrantKind) -> Option<R>) -> Vec<Paid> {
-        let mut paid = Vec::new();
-        let mut missing = Some(amount);
-        while let Some(amount) = missing
-            && let Some(taken) = self.take_first(amount, &rank)
-        {
-            missing = Amount::new(amount.get().saturating_sub(taken.amount.get()));
-            paid.push(taken);
-        }
-        paid
+        collect(amount, |amount| self.take_first(amount, &rank))
     }
 
     /// Takes tokens from the one grant that comes first in the order of `rank`, as many as it has.
     pub(super) fn take_first<R: Ord>(&mut self, amount: Amount, rank: impl Fn(GrantKind) -> Option<R>) -> Option<Paid> {
-        let ranked = self.0.iter_mut().enumerate().filter_map(|(place, grant)| Some((rank(grant.kind)?, place, grant)));
-        // Of equals the first is given, which is the oldest.
-        let (_, place, grant) = ranked.min_by(|(one, ..), (other, ..)| one.cmp(other))?;
-        let paid = Paid { grant: grant.kind, amount: amount.min(grant.remaining) };
-        match Amount::new(grant.remaining.get().saturating_sub(paid.amount.get())) {
-            Some(remaining) => grant.remaining = remaining,
-            None => drop(self.0.remove(place)),
-        }
+        let paid = draw(self.first(&rank)?, amount)?;
+        self.forget_empty(paid.grant);
         Some(paid)
     }
 
-    /// How many are left of each kind, whatever their age is.
-    pub(super) fn by_kind(&self) -> Vec<(GrantKind, Amount)> {
-        let mut left: Vec<_> = self.0.iter().map(|grant| (grant.kind, grant.remaining)).collect();
+    /// The grant with tokens to spend that comes first in the order of `rank`; of equals the oldest.
+    fn first<R: Ord>(&mut self, rank: impl Fn(GrantKind) -> Option<R>) -> Option<&mut Grant> {
+        let left = self.0.iter_mut().filter(|grant| grant.remaining > 0);
+        let ranked = left.filter_map(|grant| Some((rank(grant.kind)?, grant)));
+        ranked.min_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, grant)| grant)
+    }
+
+    fn forget_empty(&mut self, kind: GrantKind) {
+        self.0.retain(|grant| grant.kind != kind || !grant.is_empty());
+    }
+
+    /// How many are left of each kind, set aside or not, whatever their age is.
+    pub(super) fn by_kind(&self) -> Vec<(GrantKind, u64)> {
+        let mut left: Vec<_> =
+            self.0.iter().map(|grant| (grant.kind, grant.remaining.saturating_add(grant.held))).collect();
         left.sort_unstable();
         left
     }
@@ -305,4 +355,24 @@ impl Grants {
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
+}
+
+/// Takes as many tokens as `grant` has of `amount`.
+fn draw(grant: &mut Grant, amount: Amount) -> Option<Paid> {
+    let amount = Amount::new(grant.remaining.min(amount.get()))?;
+    grant.remaining = grant.remaining.saturating_sub(amount.get());
+    Some(Paid { grant: grant.kind, amount })
+}
+
+/// What `take_some` gives, again and again, until it is `amount` or nothing more comes.
+fn collect(amount: Amount, mut take_some: impl FnMut(Amount) -> Option<Paid>) -> Vec<Paid> {
+    let mut paid = Vec::new();
+    let mut missing = Some(amount);
+    while let Some(amount) = missing
+        && let Some(taken) = take_some(amount)
+    {
+        missing = Amount::new(amount.get().saturating_sub(taken.amount.get()));
+        paid.push(taken);
+    }
+    paid
 }

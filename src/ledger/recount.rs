@@ -32,6 +32,7 @@ impl Recount {
     pub fn of(account: &Account) -> Self {
         let mut counted = account.clone();
         counted.grants.clear();
+        counted.overdrawn = 0;
         counted.generations.values_mut().for_each(|count| *count = 0);
         Self { counted, sum: 0, spent: 0, monthly: 0 }
     }
@@ -44,9 +45,12 @@ impl Recount {
         match entry.kind {
             TransactionType::Credit => {
                 self.sum = self.sum.saturating_add(entry.amount.get().into());
+                if entry.source == Some(Source::Refund) {
+                    return self.refund(entry);
+                }
                 if let Some(source) = entry.source {
                     let Entry { priority, expires_at, .. } = *entry;
-                    self.counted.grants.put(GrantKind { source, priority, expires_at }, entry.amount);
+                    self.counted.put(GrantKind { source, priority, expires_at }, entry.amount);
                     self.monthly = self.monthly.saturating_add(u64::from(source == Source::Monthly));
                 }
                 Ok(())
@@ -56,7 +60,7 @@ impl Recount {
                 if !entry.is_expiration() {
                     self.spent = self.spent.saturating_add(entry.amount.get().into());
                 }
-                let count = entry.content_type.as_ref().and_then(|name| self.counted.generations.get_mut(name));
+                let count = entry.generation().and_then(|name| self.counted.generations.get_mut(name));
                 if let Some(count) = count {
                     *count = count.saturating_add(1);
                 }
@@ -71,8 +75,15 @@ impl Recount {
             self.counted.grants.take_by(entry.amount, |kind| Some(kind.source));
             return Ok(());
         }
-        let sum = entry.grants.iter().fold(0_u64, |sum, paid| sum.saturating_add(paid.amount.get()));
-        let mut taken = if sum == entry.amount.get() { Ok(()) } else { Err(Misspent::Sum(sum)) };
+        let sum = sum_of(&entry.grants);
+        // What a capture took below zero is from no grant.
+        let owed = entry.amount.get().saturating_sub(sum);
+        let mut taken = Ok(());
+        if owed > 0 && entry.reservation_id.is_some() {
+            self.counted.overdrawn = self.counted.overdrawn.saturating_add(owed);
+        } else if sum != entry.amount.get() {
+            taken = Err(Misspent::Sum(sum));
+        }
         for Paid { grant, amount } in &entry.grants {
             let had = self.counted.grants.take_first(*amount, |kind| (kind == *grant).then_some(()));
             let had = had.map_or(0, |paid| paid.amount.get());
@@ -81,6 +92,14 @@ impl Recount {
             }
         }
         taken
+    }
+
+    fn refund(&mut self, entry: &Entry) -> Result<(), Misspent> {
+        for Paid { grant, amount } in &entry.grants {
+            self.counted.put(*grant, *amount);
+        }
+        let sum = sum_of(&entry.grants);
+        if sum == entry.amount.get() { Ok(()) } else { Err(Misspent::Sum(sum)) }
     }
 
     /// Credits less debits, in tokens.
@@ -107,9 +126,13 @@ impl Recount {
         &self.counted
     }
 
-    /// Whether the tokens that are left are of the same kinds as in `account`.
+    /// Whether the tokens that are left are of the same kinds as in `account`, set aside or not.
     #[must_use]
     pub fn has_the_grants_of(&self, account: &Account) -> bool {
-        self.counted.grants.by_kind() == account.grants.by_kind()
+        self.counted.grants.by_kind() == account.grants.by_kind() && self.counted.overdrawn == account.overdrawn
     }
+}
+
+fn sum_of(grants: &[Paid]) -> u64 {
+    grants.iter().fold(0, |sum, paid| sum.saturating_add(paid.amount.get()))
 }

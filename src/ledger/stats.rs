@@ -3,7 +3,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 
 use super::{
-    Account, Amount, ContentType, Grant, GrantKind, Priorities, Priority, Source, Timestamp, UserId, timestamp,
+    Account, Amount, CapsStats, ContentType, Forecast, Grant, GrantKind, Priorities, Priority, Source, Timestamp,
+    UserId, timestamp,
 };
 use crate::plans::{Catalogue, Plan};
 
@@ -13,8 +14,8 @@ use crate::plans::{Catalogue, Plan};
 pub struct Stats {
     /// Whose account it is.
     pub member_id: UserId,
-    /// What can be spent now.
-    pub token_balance: u64,
+    /// What can be spent now; below zero what is owed, where the plan lets a capture go there.
+    pub token_balance: i64,
     /// What is set aside for work under way.
     pub tokens_reserved: u64,
     /// What was spent since the account was opened.
@@ -29,10 +30,18 @@ pub struct Stats {
     pub generations: BTreeMap<ContentType, u64>,
     /// The name of the plan.
     pub plan: Arc<str>,
-    /// Grows with every history entry: of two stats objects the one with the greater version is the newer.
+    /// The name of the plan from the next billing on, if an operator has planned another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_plan: Option<Arc<str>>,
+    /// What may be spent, if there are caps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caps: Option<CapsStats>,
+    /// Grows with every change: of two stats objects the one with the greater version is the newer.
     pub version: u64,
     /// What the balance is made of, in the order in which debits take it.
     pub grants: Vec<GrantStats>,
+    /// What comes next.
+    pub forecast: Forecast,
     /// When the next allowance comes.
     #[serde(serialize_with = "Timestamp::serialize_rfc3339")]
     pub next_billing_date: Timestamp,
@@ -55,8 +64,8 @@ pub struct GrantStats {
     pub id: GrantKind,
     /// Where the tokens come from.
     pub source: Source,
-    /// How many are left.
-    pub remaining: Amount,
+    /// How many are left to spend.
+    pub remaining: u64,
     /// How many were put in since there were none.
     pub amount: Amount,
     /// Their own priority, or the catalogue's.
@@ -68,35 +77,43 @@ pub struct GrantStats {
 
 impl GrantStats {
     fn of(grant: &Grant, priorities: Priorities) -> Self {
-        let Grant { kind, remaining, granted } = *grant;
+        let Grant { kind, remaining, granted, held: _ } = *grant;
         let GrantKind { source, expires_at, .. } = kind;
         Self { id: kind, source, remaining, amount: granted, priority: priorities.of(kind), expires_at }
     }
 }
 
 impl Stats {
-    /// The stats of a settled account on `plan`.
-    pub(super) fn of(account: &Account, plan: &Plan, catalogue: &Catalogue) -> Self {
+    /// The stats of an account on `plan`, settled at `now`.
+    pub(super) fn of(account: &Account, plan: &Plan, catalogue: &Catalogue, now: Timestamp) -> Self {
         let mut generations = account.generations.clone();
         for name in catalogue.content_types() {
             generations.entry(name.clone()).or_insert(0);
         }
         let priorities = catalogue.priorities();
-        let mut grants: Vec<_> = account.grants.iter().map(|grant| GrantStats::of(grant, priorities)).collect();
+        let mut grants: Vec<_> = account
+            .grants
+            .iter()
+            .filter(|grant| grant.remaining > 0)
+            .map(|grant| GrantStats::of(grant, priorities))
+            .collect();
         // Equals stay in the order of their age.
         grants.sort_by_key(|grant| priorities.rank(grant.id));
         let count = |name: &str| generations.get(&ContentType::new(name)).copied().unwrap_or(0);
         Self {
             member_id: account.user_id.clone(),
             token_balance: account.balance(),
-            tokens_reserved: 0,
+            tokens_reserved: account.reserved(),
             tokens_used: account.tokens_used,
             articles_generated: count("ARTICLE"),
             product_descriptions_generated: count("PRODUCT_DESCRIPTION"),
             total_generations: generations.values().fold(0, |sum, count| sum.saturating_add(*count)),
             plan: Arc::clone(&account.plan),
-            version: account.version,
+            next_plan: account.planned.plan.clone(),
+            caps: CapsStats::of(account, plan, now),
+            version: account.stats_version(),
             grants,
+            forecast: Forecast::of(account, plan, catalogue, now),
             next_billing_date: account.billing.next(plan.time_zone()),
             last_billing_date: account.billing.last(plan.time_zone()),
             last_updated: account.last_entry.timestamp().max(account.opened_at),

@@ -66,11 +66,28 @@ impl Timestamp {
     }
 }
 
-/// An instant that may be missing, as callers see it, for `#[serde(with)]`.
-pub(super) mod optional_rfc3339 {
+/// An instant as callers see it, for `#[serde(with)]`.
+pub(super) mod rfc3339 {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     use super::Timestamp;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field")]
+    pub(in crate::ledger) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(at)
+    }
+
+    pub(in crate::ledger) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(d)?;
+        Timestamp::from_rfc3339(&text).ok_or_else(|| Error::custom("it is not an RFC 3339 instant"))
+    }
+}
+
+/// An instant that may be missing, as callers see it, for `#[serde(with)]`.
+pub(super) mod optional_rfc3339 {
+    use serde::{Deserializer, Serializer};
+
+    use super::{Timestamp, rfc3339};
 
     #[expect(clippy::ref_option, reason = "serde passes the field")]
     pub(in crate::ledger) fn serialize<S: Serializer>(
@@ -84,8 +101,7 @@ pub(super) mod optional_rfc3339 {
     }
 
     pub(in crate::ledger) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Timestamp>, D::Error> {
-        let text = String::deserialize(d)?;
-        Timestamp::from_rfc3339(&text).map(Some).ok_or_else(|| Error::custom("it is not an RFC 3339 instant"))
+        rfc3339::deserialize(d).map(Some)
     }
 }
 

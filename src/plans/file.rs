@@ -9,14 +9,14 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, de::Error};
 use toml::Spanned;
 
-use super::{AllowanceDays, CarryOver, Catalogue, DemoStep, Labels, Plan, Sold};
+use super::{CaptureAbove, CarryOver, Catalogue, DemoStep, Labels, LastingDays, Plan, RefundExpired, Sold};
 use crate::{
-    ledger::{AMOUNT_MAX, Amount, BillingDay, ContentType, Priorities, Source, UserId},
+    ledger::{AMOUNT_MAX, Amount, BillingDay, Caps, ContentType, Priorities, Source, UserId},
     locale::Texts,
 };
 
-/// How long an allowance can last, in days. With each month's own expiry beside the others, an account stays small.
-const ALLOWANCE_DAYS: RangeInclusive<u16> = 1..=366;
+/// How long tokens can last, in days. With each month's own expiry beside the others, an account stays small.
+const LASTING_DAYS: RangeInclusive<u16> = 1..=366;
 
 /// `plans.toml`, as it is written.
 #[derive(Deserialize)]
@@ -37,9 +37,15 @@ struct PlanTable {
     monthly_allowance: Balance,
     #[serde(default)]
     carry_over: CarryOver,
-    allowance_days: Option<AllowanceDays>,
+    allowance_days: Option<LastingDays>,
     billing_day: BillingDay,
     time_zone: Zone,
+    daily_cap: Option<Balance>,
+    monthly_cap: Option<Balance>,
+    #[serde(default)]
+    capture_above: CaptureAbove,
+    #[serde(default)]
+    refund_expired: RefundExpired,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +63,8 @@ struct LabelsTable {
     purchase: Texts<Label>,
     promotion: Texts<Label>,
     adjustment: Texts<Label>,
+    refund: Texts<Label>,
+    capture: Texts<Label>,
     expiration: Texts<Label>,
     billing_date: Texts<DateFormat>,
 }
@@ -111,13 +119,65 @@ impl<'de> Deserialize<'de> for CarryOver {
     }
 }
 
-impl<'de> Deserialize<'de> for AllowanceDays {
+impl<'de> Deserialize<'de> for CaptureAbove {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "capture_above is \"reject\", \"cap\" or { allow = a number of tokens }")]
+        enum Written {
+            Word(Word),
+            Allow(Allow),
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Word {
+            Reject,
+            Cap,
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Allow {
+            allow: Balance,
+        }
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Word(Word::Reject) => Self::Reject,
+            Written::Word(Word::Cap) => Self::Cap,
+            Written::Allow(Allow { allow: Balance(tokens) }) => Self::Allow(tokens),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for RefundExpired {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "refund_expired is \"expired\" or { days = 1 to 366 }")]
+        enum Written {
+            Word(Word),
+            Lasting(Lasting),
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Word {
+            Expired,
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Lasting {
+            days: LastingDays,
+        }
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Word(Word::Expired) => Self::Expired,
+            Written::Lasting(Lasting { days: LastingDays(days) }) => Self::Days(days),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for LastingDays {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let days = u16::deserialize(deserializer)?;
-        if ALLOWANCE_DAYS.contains(&days) {
+        if LASTING_DAYS.contains(&days) {
             Ok(Self(days))
         } else {
-            Err(D::Error::custom("an allowance lasts from 1 to 366 days"))
+            Err(D::Error::custom("tokens last from 1 to 366 days"))
         }
     }
 }
@@ -209,6 +269,7 @@ pub(super) fn parse(toml: &str) -> Result<Catalogue, String> {
         (Source::Purchase, labels.purchase),
         (Source::Promotion, labels.promotion),
         (Source::Adjustment, labels.adjustment),
+        (Source::Refund, labels.refund),
     ];
     let mut demo = Vec::new();
     let mut balance = 0_u64;
@@ -248,6 +309,7 @@ pub(super) fn parse(toml: &str) -> Result<Catalogue, String> {
         labels: Labels {
             by_source: by_source.into_iter().map(|(source, label)| (source, label.into_texts())).collect(),
             expiration: labels.expiration.into_texts(),
+            capture: labels.capture.into_texts(),
             billing_date: Texts { fr: labels.billing_date.fr.0, en: labels.billing_date.en.0 },
         },
         test_user: file.test_user.id,
@@ -257,14 +319,17 @@ pub(super) fn parse(toml: &str) -> Result<Catalogue, String> {
 
 impl PlanTable {
     fn into_plan(self) -> Plan {
-        let Self { opening_balance, monthly_allowance, carry_over, allowance_days, billing_day, time_zone } = self;
+        let tokens = |Balance(tokens)| tokens;
         Plan {
-            opening_balance: opening_balance.0,
-            monthly_allowance: monthly_allowance.0,
-            carry_over,
-            allowance_days,
-            billing_day,
-            time_zone: time_zone.0,
+            opening_balance: self.opening_balance.0,
+            monthly_allowance: self.monthly_allowance.0,
+            carry_over: self.carry_over,
+            allowance_days: self.allowance_days,
+            billing_day: self.billing_day,
+            time_zone: self.time_zone.0,
+            caps: Caps { daily: self.daily_cap.map(tokens), monthly: self.monthly_cap.map(tokens) },
+            capture_above: self.capture_above,
+            refund_expired: self.refund_expired,
         }
     }
 }

@@ -85,6 +85,7 @@ enum Job {
 }
 
 /// A job that was done in a transaction that is not on disk yet.
+#[expect(clippy::large_enum_variant, reason = "nearly everything that is done is a commit")]
 enum Done {
     Commit(Result<Committed, StoreError>, Reply<Committed>),
     NoteDue(Result<(), StoreError>, Reply<()>),

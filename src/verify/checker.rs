@@ -38,7 +38,7 @@ struct Progress {
     before: TransactionId,
     last: Option<TransactionId>,
     /// The balance after the last entry, by its own word; `None` if it could not be read.
-    balance: Option<u64>,
+    balance: Option<i64>,
     recount: Recount,
     /// Whether every entry could be read.
     readable: bool,
@@ -160,7 +160,9 @@ impl<'a> Checker<'a> {
         match (entry.kind, entry.source, &entry.content_type) {
             (TransactionType::Credit, None, _) => self.wrong(stored, Difference::NoSource),
             (TransactionType::Debit, Some(_), Some(_)) => self.wrong(stored, Difference::SpentAndExpired),
-            (TransactionType::Debit, None, None) => self.wrong(stored, Difference::NoContentType),
+            (TransactionType::Debit, None, None) if entry.reservation_id.is_none() => {
+                self.wrong(stored, Difference::NoContentType);
+            }
             (TransactionType::Debit, _, Some(content_type))
                 if self.current.history == History::Current
                     && !self.account.generations().contains_key(content_type) =>
@@ -190,6 +192,8 @@ impl<'a> Checker<'a> {
                 }
                 _ => Some(Difference::ExpiredOfNoGrant(source)),
             },
+            // What is set aside is there until its reservation ends.
+            (TransactionType::Debit, _) if entry.reservation_id.is_some() => None,
             (TransactionType::Debit, _) => {
                 let late = entry.grants.iter().find(|paid| is_over(paid.grant).is_some());
                 late.map(|paid| Difference::SpentLate(paid.grant))
@@ -205,21 +209,17 @@ impl<'a> Checker<'a> {
     /// after it are measured by it, or by the whole sum.
     fn balance(&mut self, entry: &Entry, stored: &StoredEntry) {
         if let Some(before) = self.current.balance {
-            let amount = entry.amount.get();
-            let (follows, sum) = match entry.kind {
-                TransactionType::Credit => {
-                    (Some(before.saturating_add(amount)), self.current.recount.sum().saturating_add(amount.into()))
-                }
-                TransactionType::Debit => {
-                    (before.checked_sub(amount), self.current.recount.sum().saturating_sub(amount.into()))
-                }
+            let amount = i64::try_from(entry.amount.get()).unwrap_or(i64::MAX);
+            let moved = match entry.kind {
+                TransactionType::Credit => amount,
+                TransactionType::Debit => amount.saturating_neg(),
             };
-            match follows {
-                None => self.wrong(stored, Difference::Overdrawn { amount: entry.amount, balance: before }),
-                Some(follows) if entry.balance != follows && i128::from(entry.balance) != sum => {
-                    self.wrong(stored, Difference::BalanceAfter { stated: entry.balance, follows });
-                }
-                Some(_) => {}
+            let follows = before.saturating_add(moved);
+            let sum = self.current.recount.sum().saturating_add(moved.into());
+            if moved < 0 && follows < 0 && entry.reservation_id.is_none() {
+                self.wrong(stored, Difference::Overdrawn { amount: entry.amount, balance: before });
+            } else if entry.balance != follows && i128::from(entry.balance) != sum {
+                self.wrong(stored, Difference::BalanceAfter { stated: entry.balance, follows });
             }
         }
         self.current.balance = Some(entry.balance);
@@ -254,9 +254,9 @@ impl<'a> Checker<'a> {
     fn figures(&mut self) {
         let account = self.account;
         let recount = self.current.recount.clone();
-        let balanced = i128::from(account.balance()) == recount.sum();
+        let balanced = i128::from(account.ledger_balance()) == recount.sum();
         if !balanced {
-            self.account_is_wrong(Difference::Balance { account: account.balance(), history: recount.sum() });
+            self.account_is_wrong(Difference::Balance { account: account.ledger_balance(), history: recount.sum() });
         }
         // What a debit took, and from which grant, is known only if everything before it is.
         if balanced && self.current.sound && !recount.has_the_grants_of(account) {

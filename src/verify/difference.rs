@@ -35,8 +35,8 @@ pub enum Difference {
     /// The account's tokens are not what its history adds up to.
     #[error("the balance is {account}, and the history adds up to {history}")]
     Balance {
-        /// By the account.
-        account: u64,
+        /// By the account, with what is set aside.
+        account: i64,
         /// Credits less debits.
         history: i128,
     },
@@ -110,9 +110,9 @@ pub enum Difference {
     #[error("the balance after it is {stated}, and {follows} follows from the entry before")]
     BalanceAfter {
         /// By the entry.
-        stated: u64,
+        stated: i64,
         /// The balance before, plus or minus the amount.
-        follows: u64,
+        follows: i64,
     },
     /// A debit that the balance did not cover.
     #[error("debits {amount} from a balance of {balance}")]
@@ -120,7 +120,7 @@ pub enum Difference {
         /// The debit.
         amount: Amount,
         /// What there was.
-        balance: u64,
+        balance: i64,
     },
     /// A debit whose grants cannot have paid it.
     #[error("{}", told(*amount, misspent))]

@@ -1,0 +1,93 @@
+use serde::Serialize;
+
+use super::{Account, GrantKind, Source, Timestamp, billing::start_of_day, spent_days::date_of};
+use crate::plans::{CarryOver, Catalogue, Plan};
+
+/// What an account becomes if nobody does anything, and if its user goes on as before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Forecast {
+    /// What time changes next: all that happens at that instant, in this order.
+    pub next: Vec<Coming>,
+    /// When the balance is used up at the pace of the last 30 days, if nothing comes in; none when nothing was spent.
+    #[serde(with = "super::timestamp::optional_rfc3339")]
+    pub runs_out_at: Option<Timestamp>,
+}
+
+/// A change that time makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Coming {
+    /// When.
+    #[serde(serialize_with = "Timestamp::serialize_rfc3339")]
+    pub at: Timestamp,
+    /// What.
+    pub what: ComingKind,
+    /// How many tokens.
+    pub amount: u64,
+}
+
+/// What time can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ComingKind {
+    /// Reservations end: what they hold comes back.
+    Reservation,
+    /// Tokens expire.
+    Expiration,
+    /// The allowance comes.
+    Billing,
+}
+
+impl Forecast {
+    /// The forecast of a settled account on `plan`.
+    pub(super) fn of(account: &Account, plan: &Plan, catalogue: &Catalogue, now: Timestamp) -> Self {
+        Self { next: next(account, plan, catalogue), runs_out_at: runs_out_at(account, plan, now) }
+    }
+}
+
+fn next(account: &Account, plan: &Plan, catalogue: &Catalogue) -> Vec<Coming> {
+    let billing = account.billing.next(plan.time_zone());
+    let expiry = account.grants.first_to_expire().map(|(_, expires_at)| expires_at);
+    let reservation = account.reservations.iter().map(|reservation| reservation.expires_at).min();
+    let at = [Some(billing), expiry, reservation].into_iter().flatten().min().unwrap_or(billing);
+
+    let ending = account.reservations.iter().filter(|reservation| reservation.expires_at == at);
+    let (mut returned, mut returned_late, mut returned_allowance) = (0_u64, 0_u64, 0_u64);
+    for held in ending.flat_map(|reservation| &reservation.held) {
+        let amount = held.amount.get();
+        returned = returned.saturating_add(amount);
+        if held.grant.expires_at.is_some_and(|expires_at| expires_at <= at) {
+            returned_late = returned_late.saturating_add(amount);
+        } else if held.grant.source == Source::Monthly {
+            returned_allowance = returned_allowance.saturating_add(amount);
+        }
+    }
+    let is_over = |kind: GrantKind| kind.expires_at.is_some_and(|expires_at| expires_at <= at);
+    let mut expired = account.grants.total_of(is_over).saturating_add(returned_late);
+    let mut allowance = 0;
+    if at == billing {
+        let next_plan = account.planned.plan.as_ref().and_then(|name| catalogue.plan(name).ok()).unwrap_or(plan);
+        if let CarryOver::AtMost(kept) = next_plan.carry_over() {
+            let stays = |kind: GrantKind| kind.source == Source::Monthly && !is_over(kind);
+            let allowances = account.grants.total_of(stays).saturating_add(returned_allowance);
+            expired = expired.saturating_add(allowances.saturating_sub(kept));
+        }
+        allowance = next_plan.monthly_allowance().min(account.room().saturating_add(expired));
+    }
+    let coming =
+        [(ComingKind::Reservation, returned), (ComingKind::Expiration, expired), (ComingKind::Billing, allowance)];
+    coming.into_iter().filter(|(_, amount)| *amount > 0).map(|(what, amount)| Coming { at, what, amount }).collect()
+}
+
+/// Counted from the last change, so that it stays the same while nothing happens, or from the beginning of today.
+fn runs_out_at(account: &Account, plan: &Plan, now: Timestamp) -> Option<Timestamp> {
+    const DAY_MS: u128 = 24 * 60 * 60 * 1_000;
+    let zone = plan.time_zone();
+    let today = date_of(now, zone);
+    let (spent, days) = account.days.pace(today, date_of(account.opened_at, zone));
+    let lasts = u128::from(account.available()).saturating_mul(u128::from(days)).saturating_mul(DAY_MS);
+    let lasts = lasts.checked_div(spent.into())?;
+    let from = account.last_entry.timestamp().max(start_of_day(today, zone));
+    from.later_by(u64::try_from(lasts).ok()?)
+}

@@ -1,0 +1,81 @@
+use std::sync::Arc;
+
+use super::{
+    Account, Amount, GrantKind, Paid, Refusal, Source, Terms, Timestamp, Transaction, TransactionType,
+    account::{Change, Moved},
+    decide::Writing,
+    settle::expire,
+    spent_days::date_of,
+};
+use crate::plans::{Plan, RefundExpired};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Gives a debit back, to the grants that paid it. What has expired there since expires again, or comes as tokens of its
+/// own, as the plan says. So does what no grant is known to have paid: debits of the first version, and what a capture took
+/// below zero, come as tokens that stay.
+pub(super) fn refund(
+    account: &mut Account,
+    debit: &Transaction,
+    description: Arc<str>,
+    plan: &Plan,
+    terms: Terms<'_>,
+    writing: &mut Writing,
+) -> Result<Transaction, Refusal> {
+    let Transaction { id, entry } = debit;
+    if entry.kind != TransactionType::Debit || entry.is_expiration() {
+        return Err(Refusal::NotRefundable);
+    }
+    let amount = entry.amount;
+    if amount.get() > account.room() {
+        return Err(Refusal::BalanceLimitExceeded);
+    }
+    // A clock that is behind the last entry brings nothing back that had expired before it.
+    let latest = terms.now.max(account.last_entry.timestamp());
+    let mut grants: Vec<Paid> = Vec::new();
+    let mut rest = amount.get();
+    let kinds = entry.grants.iter().map(|paid| (comes_back_as(paid.grant, plan, latest), paid.amount));
+    for (grant, amount) in kinds {
+        rest = rest.saturating_sub(amount.get());
+        join(&mut grants, Paid { grant, amount });
+    }
+    if let Some(amount) = Amount::new(rest) {
+        join(&mut grants, Paid { grant: Source::Refund.into(), amount });
+    }
+    if grants.iter().any(|paid| !account.grants.has_place_for(paid.grant)) {
+        return Err(Refusal::TooManyGrants);
+    }
+    for Paid { grant, amount } in &grants {
+        account.put(*grant, *amount);
+    }
+    account.days.give_back(date_of(id.timestamp(), plan.time_zone()), amount.get());
+    let moved = Moved::Back(*id, amount, grants.clone());
+    let transaction = account.record(terms.now, Change::plain(moved, description));
+    writing.entries.push(transaction.clone());
+    for Paid { grant, amount } in grants {
+        if grant.expires_at.is_some_and(|expires_at| expires_at <= latest) {
+            let is_it = |other| (other == grant).then_some(());
+            writing.entries.extend(expire(account, amount, is_it, terms.now, terms));
+        }
+    }
+    Ok(transaction)
+}
+
+/// As what tokens of this kind come back now.
+fn comes_back_as(kind: GrantKind, plan: &Plan, now: Timestamp) -> GrantKind {
+    let is_over = kind.expires_at.is_some_and(|expires_at| expires_at <= now);
+    match plan.refund_expired() {
+        RefundExpired::Days(days) if is_over => {
+            let expires_at = now.later_by(DAY_MS.saturating_mul(days.into()));
+            GrantKind { expires_at: expires_at.or(Some(Timestamp::END)), ..Source::Refund.into() }
+        }
+        RefundExpired::Expired | RefundExpired::Days(_) => kind,
+    }
+}
+
+fn join(grants: &mut Vec<Paid>, paid: Paid) {
+    match grants.iter_mut().find(|other| other.grant == paid.grant) {
+        Some(other) => other.amount = other.amount.saturating_add(paid.amount),
+        None => grants.push(paid),
+    }
+}
