@@ -172,7 +172,7 @@ fn each_missed_month_has_its_own_entry() {
     for locale in [Locale::French, Locale::English] {
         let account = touch(catalogue, None, time("2027-07-14T10:00:00Z"), locale).account;
         let decided = touch(catalogue, Some(account), time("2028-03-04T23:59:59.999Z"), locale);
-        let told: Vec<(String, u32, String, u64)> = decided
+        let told: Vec<(String, u32, String, i64)> = decided
             .entries
             .iter()
             .map(|Transaction { id, entry }| {

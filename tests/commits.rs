@@ -40,7 +40,7 @@ impl<const N: usize> Processes<N> {
     }
 
     /// A debit that must be granted: the balance after it.
-    async fn debit(&self, service: usize, cost: u64) -> u64 {
+    async fn debit(&self, service: usize, cost: u64) -> i64 {
         let reply = self.services[service].record_generation(&self.user, article(cost), caller(None)).await;
         granted(reply).stats.token_balance
     }
@@ -53,7 +53,7 @@ impl<const N: usize> Processes<N> {
     }
 
     /// The balance, if the history adds up to it, and the number of entries.
-    async fn balance_and_entries(&self) -> (u64, usize) {
+    async fn balance_and_entries(&self) -> (i64, usize) {
         let store = RedisStore::new(&self.redis.url(), "jeton").unwrap();
         let stats = self.services[0].get_user_stats(&self.user, Locale::French).await.unwrap();
         let entries = entries(&store, &self.user).await;
@@ -149,7 +149,7 @@ async fn concurrent_commands_share_commits() {
     // The first touches of a new user open one account.
     for (number, after) in [(1, 5_000 - 64 * 3), (2, 5_000 - 2 * 64 * 3)] {
         let (replies, cost) = processes.counted(crowd()).await;
-        let mut balances: Vec<u64> = replies.into_iter().map(|reply| granted(reply).stats.token_balance).collect();
+        let mut balances: Vec<i64> = replies.into_iter().map(|reply| granted(reply).stats.token_balance).collect();
         balances.sort_unstable();
         assert_eq!(balances, (0..64).map(|debits| after + 3 * debits).collect::<Vec<_>>(), "each its own answer");
         assert!(cost["evalsha"] <= 8, "{cost:?}");
@@ -220,7 +220,7 @@ async fn the_cache_of_accounts_is_bounded() {
         granted(service.record_generation(&user, article(3), caller(None)).await).stats.token_balance
     };
     let touched = stream::iter(0..USERS).map(debit).buffer_unordered(128);
-    let (balances, cost) = processes.counted(touched.collect::<Vec<u64>>()).await;
+    let (balances, cost) = processes.counted(touched.collect::<Vec<i64>>()).await;
     assert_eq!(balances, vec![4_997; USERS]);
     assert_eq!((cost["hmget"], cost["evalsha"]), (USERS as u64, USERS as u64));
 

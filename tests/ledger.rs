@@ -238,9 +238,9 @@ impl Life {
             settled.history.iter().skip(known).filter(|line| line.tokens > 0 && line.id.0 > settled.opened);
         assert_eq!(i128::from(decided.billed.tokens), allowances.map(|line| line.tokens).sum::<i128>());
         match (&decided.result, answer) {
-            (Ok(Outcome { transaction, stats }), Answer::Done) => {
+            (Ok(Outcome { transaction, reservation, stats }), Answer::Done) => {
                 let own = if opens { &decided.entries[..] } else { &decided.entries[due.len()..] };
-                assert_eq!(transaction.as_ref(), own.last());
+                assert_eq!((transaction.as_ref(), reservation), (own.last(), &None));
                 assert_same(&decided.account, stats, &after);
             }
             (Err(Refused { refusal, stats }), answer) => {
@@ -304,6 +304,7 @@ fn told(refusal: &Refusal) -> Answer {
         Refusal::BalanceLimitExceeded => Answer::TooMany,
         Refusal::TooManyGrants => Answer::TooManyKinds,
         Refusal::ExpiredAlready => Answer::TooLate,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -315,8 +316,11 @@ fn assert_lines(entries: &[Transaction], lines: &[Line]) {
             amount: self::tokens(tokens.unsigned_abs() as u64),
             description: description.as_str().into(),
             content_type: None,
-            balance: *balance as u64,
+            balance: *balance as i64,
             source: None,
+            reservation_id: None,
+            part: None,
+            refund_of: None,
             priority: None,
             expires_at: None,
             grants: Vec::new(),

@@ -148,7 +148,7 @@ impl Change {
             }
             Self::Group => {
                 let replies = join_all((0..5).map(|_| debit(3, None))).await;
-                let balances: Vec<u64> = replies.into_iter().map(|reply| granted(reply).stats.token_balance).collect();
+                let balances: Vec<i64> = replies.into_iter().map(|reply| granted(reply).stats.token_balance).collect();
                 assert_eq!(balances, [4_987, 4_984, 4_981, 4_978, 4_975], "{case}");
             }
             Self::MixedGroup => {

@@ -110,6 +110,8 @@ fn a_damaged_document_is_refused_for_its_reason() {
             Err(DamagedAccount::Format(format)) => format!("format {format}"),
             Err(DamagedAccount::OtherUser) => "other user".to_owned(),
             Err(DamagedAccount::Grants) => "grants".to_owned(),
+            Err(DamagedAccount::Reservations) => "reservations".to_owned(),
+            Err(DamagedAccount::Days) => "days".to_owned(),
             Err(DamagedAccount::LastEntry) => "last entry".to_owned(),
             Err(DamagedAccount::Billing) => "cycle".to_owned(),
         };
@@ -138,7 +140,7 @@ fn what_is_damaged_is_told_by_its_place_and_never_quoted() {
 #[test]
 fn a_document_can_hold_a_full_balance() {
     let document = DOCUMENT.replace(r#""remaining":10"#, r#""remaining":9007199254735694"#);
-    assert_eq!(Account::from_document(&document, &somebody()).unwrap().balance(), AMOUNT_MAX);
+    assert_eq!(Account::from_document(&document, &somebody()).unwrap().available(), AMOUNT_MAX);
 }
 
 #[test]
