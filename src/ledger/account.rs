@@ -269,6 +269,9 @@ impl Account {
     }
 
     fn reservations_are_sound(&self) -> bool {
+        if self.reservations.is_empty() {
+            return self.grants.held() == 0;
+        }
         let mut held = BTreeMap::<GrantKind, u64>::new();
         for Paid { grant, amount } in self.reservations.iter().flat_map(|reservation| &reservation.held) {
             let sum = held.entry(*grant).or_default();

@@ -188,9 +188,12 @@ fn apply(
             reserved.map(|stats| Own { reservation: Some(stats), ..Own::default() })
         }
         Command::Reservation { id, action, closed } => {
-            match account.reservations.iter().position(|reservation| reservation.id == *id) {
-                Some(place) => act(account, place, *action, terms, writing)?,
-                None => Err(closed.map_or(Refusal::ReservationNotFound, Refusal::ReservationClosed)),
+            if let Some(place) = account.reservations.iter().position(|reservation| reservation.id == *id) {
+                act(account, place, *action, terms, writing)?
+            } else {
+                // Its time may have been over just now.
+                let ended = writing.closed.iter().find(|ended| ended.id == *id).map(|ended| ended.status);
+                Err(ended.or(*closed).map_or(Refusal::ReservationNotFound, Refusal::ReservationClosed))
             }
         }
         Command::Refund { found, archives, refunded, description, .. } => {
