@@ -47,6 +47,7 @@ mod restarts;
 mod settings;
 mod stores;
 mod tidy;
+mod timestamps;
 mod tls;
 mod under_load;
 mod vercel;
