@@ -2,8 +2,8 @@
 //!
 //! No input or output, no clock, no randomness. Every rule of the business lives here and nowhere else; the numbers it
 //! uses come from the [catalogue](crate::plans). Read it in this order: [`Command`] is what can be asked, [`decide`]
-//! what comes of it, [`Account`] the state, [`Grant`] the tokens in it, [`BillingCycle`] the calendar. [`Recount`] makes the
-//! state once more, from a history.
+//! what comes of it, [`Account`] the state, [`Grant`] the tokens in it, [`BillingCycle`] the calendar, [`Usage`] what was
+//! spent when. [`Recount`] makes the state once more, from a history.
 
 mod account;
 mod amount;
@@ -26,6 +26,7 @@ mod spent_days;
 mod stats;
 mod timestamp;
 mod transaction;
+mod usage;
 mod user_id;
 
 pub use account::{Account, DamagedAccount};
@@ -43,4 +44,8 @@ pub use reservation_id::{InvalidReservationId, ReservationId};
 pub use stats::{GrantStats, Stats};
 pub use timestamp::{Timestamp, TimestampOutOfRange};
 pub use transaction::{ContentType, Entry, InvalidTransactionId, Source, Transaction, TransactionId, TransactionType};
+pub use usage::{
+    ByContentType, ClosedUsage, DayUsage, HOURS_IN_DAY, HourUsage, QUARTERS_IN_HOUR, Spent, Usage, UsageField,
+    quarter_of, start_of_quarter,
+};
 pub use user_id::{InvalidUserId, UserId};

@@ -49,11 +49,13 @@ pub enum Mutation {
     PayByAge,
     /// What a plan does not carry over is taken from all grants.
     CarryOverTakesPurchases,
+    /// A commit that puts a history away still writes what was closed of its usage.
+    KeepOldUsage,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::SkipRevisionCheck,
         Self::AcknowledgeBeforeWriting,
         Self::RememberAfterAnswering,
@@ -74,6 +76,7 @@ impl Mutation {
         Self::ExpireEarly,
         Self::PayByAge,
         Self::CarryOverTakesPurchases,
+        Self::KeepOldUsage,
     ];
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod grants;
 mod histories;
 mod limits;
 mod model;
+mod usage;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use serde_json::{Value, json};
 use self::{
     histories::{assert_history, assert_verified},
     model::{Answer, Ask, Bucket, Kind, Line, Model, Of, Rules, SOURCES},
+    usage::Kept,
 };
 use crate::catalogue::{PLANS_TOML, with_line};
 
@@ -160,6 +162,7 @@ struct Life {
     model: Option<Model>,
     /// What the ledger wrote since the last opening.
     history: Vec<Transaction>,
+    usage: Kept,
 }
 
 impl Life {
@@ -172,7 +175,7 @@ impl Life {
             ("billing_day", rules.day.to_string()),
         ]));
         let user = UserId::new(if rules.demo { "test-user-id" } else { "somebody" }).unwrap();
-        Self { rules, catalogue, user, now, account: None, model: None, history: Vec::new() }
+        Self { rules, catalogue, user, now, account: None, model: None, history: Vec::new(), usage: Kept::default() }
     }
 
     fn decide(&self, account: Option<&Account>, command: &Command, now: u64, language: usize) -> Decided {
@@ -263,6 +266,8 @@ impl Life {
             assert_eq!(second.archive_after.map(|count| first.entries.len() + count), decided.archive_after);
         }
 
+        self.usage.take(&decided);
+        self.usage.assert_counted(&decided.account, &after);
         let mut entries = decided.entries;
         self.history.extend(entries.drain(..decided.archive_after.unwrap_or(0)));
         assert_history(&self.history);

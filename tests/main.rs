@@ -50,5 +50,6 @@ mod tidy;
 mod timestamps;
 mod tls;
 mod under_load;
+mod usage;
 mod vercel;
 mod verify;

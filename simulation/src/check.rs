@@ -15,6 +15,7 @@ use crate::{
     server::{Kept, Written},
     timeline::Timeline,
     trace::Shown,
+    usage,
     world::{AHEAD_MS_MAX, World},
 };
 
@@ -31,6 +32,7 @@ pub(crate) fn all(world: &World, seen: &[Seen]) -> Result<(), String> {
         for seen in seen {
             checked.answer(seen).map_err(|wrong| format!("{wrong}: {seen:?}"))?;
         }
+        usage::adds_up(&user, &kept)?;
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ mod network;
 mod server;
 mod timeline;
 mod trace;
+mod usage;
 mod world;
 
 use std::{

@@ -235,7 +235,7 @@ impl Store for Line {
         let what = move || format!("reads the usage of {user}");
         Box::pin(self.exchange(what, move |server| {
             let kept = server.kept(&asked);
-            fields.iter().map(|field| kept.usage(field)).collect()
+            fields.iter().map(|field| kept.usage.get(field).cloned()).collect()
         }))
     }
 

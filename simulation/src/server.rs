@@ -31,7 +31,8 @@ pub(crate) struct Kept {
     pub(crate) written: Vec<Written>,
     /// When each is forgotten, in milliseconds, and what it says.
     records: HashMap<RecordName, (u64, String)>,
-    usage: BTreeMap<String, String>,
+    /// By field.
+    pub(crate) usage: BTreeMap<String, String>,
     pub(crate) due: Option<Timestamp>,
 }
 
@@ -84,10 +85,6 @@ impl Kept {
         }
         self.due = commit.due.or(self.due);
         Committed::Done
-    }
-
-    pub(crate) fn usage(&self, field: &str) -> Option<String> {
-        self.usage.get(field).cloned()
     }
 
     fn remember(&mut self, commit: &Commit, at: u64) {

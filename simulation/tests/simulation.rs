@@ -27,6 +27,7 @@ const FOUND_BY: [(Mutation, u64); Mutation::ALL.len()] = [
     (Mutation::ExpireEarly, 12),
     (Mutation::PayByAge, 0),
     (Mutation::CarryOverTakesPurchases, 0),
+    (Mutation::KeepOldUsage, 327),
 ];
 
 #[test]

@@ -1,8 +1,8 @@
 use super::{Decision, Idempotency, Shared, group::Member};
 use crate::{
     ledger::{
-        Account, Billed, Command, Decided, Refusal, Refused, ReservationId, ReservationStats, Terms, Transaction,
-        TransactionId, UserId, decide,
+        Account, Billed, ClosedUsage, Command, Decided, Refusal, Refused, ReservationId, ReservationStats, Terms,
+        Transaction, TransactionId, UserId, decide,
     },
     mutation::{Mutation, planted},
     plans::NotInCatalogue,
@@ -41,6 +41,7 @@ struct Parts {
     records: Vec<(RecordName, Option<String>)>,
     owners: Vec<Option<usize>>,
     closed: Vec<ReservationStats>,
+    usage: Vec<ClosedUsage>,
 }
 
 impl Draft {
@@ -95,6 +96,7 @@ impl Draft {
             .iter()
             .map(|transaction| serde_json::to_string(&transaction.entry).map(|entry| (transaction.id, entry)))
             .collect();
+        let usage: Result<Vec<_>, _> = parts.usage.iter().map(ClosedUsage::written).collect();
         let commit = Commit {
             user: user.clone(),
             expected: base.map(|stored| stored.revision.clone()),
@@ -103,7 +105,7 @@ impl Draft {
             entries: entries.map_err(unwritable)?,
             archive: parts.archive,
             records: parts.records,
-            usage: Vec::new(),
+            usage: usage.map_err(unwritable)?,
             due: moved.then_some(next),
             now,
         };
@@ -128,10 +130,14 @@ impl Parts {
         archives: u32,
         revision: &Revision,
     ) -> Result<Account, serde_json::Error> {
-        let Decided { account, entries, closed, archive_after, billed, result } = decided;
+        let Decided { account, entries, closed, archive_after, usage, billed, result } = decided;
         if let Some(after) = archive_after {
             self.archive = Some(Archive { after: self.entries.len().saturating_add(after), number: archives });
+            if !planted(Mutation::KeepOldUsage) {
+                self.usage.clear();
+            }
         }
+        self.usage.extend(usage);
         self.entries.extend(entries);
         let forgotten = match &result {
             Err(Refused { refusal: Refusal::ExpiredAlready, .. }) => planted(Mutation::RefuseWithoutLooking),

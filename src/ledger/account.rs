@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AMOUNT_MAX, Amount, BillingCycle, Caps, ContentType, Entry, GrantKind, Paid, PlanChange, ReservationId, Source,
-    Timestamp, Transaction, TransactionId, TransactionType, UserId,
+    Timestamp, Transaction, TransactionId, TransactionType, Usage, UserId,
     grant::{Grants, is_zero},
     reservation::{RESERVATIONS_MAX, Reservation},
     spent_days::SpentDays,
@@ -58,6 +58,9 @@ pub struct Account {
     /// A test clock: the account's time is at least this. Only in development.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) clock: Option<Timestamp>,
+    /// What was spent in this history lately. What was spent before stands beside the account.
+    #[serde(default, skip_serializing_if = "Usage::is_empty")]
+    pub(super) usage: Usage,
 }
 
 /// Whether a field of the document says nothing.
@@ -116,6 +119,7 @@ impl Account {
             caps: Caps::default(),
             planned: PlanChange::default(),
             clock: None,
+            usage: Usage::default(),
         }
     }
 
@@ -217,6 +221,12 @@ impl Account {
     #[must_use]
     pub const fn archives(&self) -> u32 {
         self.archives
+    }
+
+    /// What was spent lately.
+    #[must_use]
+    pub const fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     /// The tokens that can be spent, less those that were captured and not there.

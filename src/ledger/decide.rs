@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use super::{
-    Account, Command, Effective, PlanChange, Refusal, Refused, ReservationAction, ReservationStats, ReservationStatus,
-    Stats, Timestamp, Transaction, UserId, opening,
+    Account, ClosedUsage, Command, Effective, PlanChange, Refusal, Refused, ReservationAction, ReservationStats,
+    ReservationStatus, Stats, Timestamp, Transaction, UserId, opening,
     refund::refund,
     reserving::{Reserving, capture, extend, reserve},
     settle::{close, settle},
@@ -50,6 +50,8 @@ pub struct Decided {
     pub closed: Vec<ReservationStats>,
     /// After how many of the entries the history is archived; the others begin the new one.
     pub archive_after: Option<usize>,
+    /// The hours and days that are over now: what was spent in each, of the history that goes on.
+    pub usage: Vec<ClosedUsage>,
     /// How many tokens time alone brought, and in how many periods.
     pub billed: Billed,
     /// What the caller is told.
@@ -135,13 +137,16 @@ pub fn decide(
         | Command::Refund { .. } => apply(&mut account, command, terms, &mut writing)?,
     };
 
+    // An account that was opened anew has counted nothing yet.
+    let of_this_history = writing.entries.iter().skip(archive_after.unwrap_or(0));
+    let usage = of_this_history.flat_map(|each| account.usage.count(each.id, &each.entry)).flatten().collect();
     let stats = Stats::of(&account, terms.catalogue.plan(&account.plan)?, terms.catalogue, terms.now);
     let result = match own {
         Err(refusal) => Err(Refused { refusal, stats }),
         Ok(Own { transaction, reservation }) => Ok(Outcome { transaction, reservation, stats }),
     };
     let Writing { entries, closed } = writing;
-    Ok(Decided { account, entries, closed, archive_after, billed, result })
+    Ok(Decided { account, entries, closed, archive_after, usage, billed, result })
 }
 
 /// A command that changes a settled account and leaves its history what it is.

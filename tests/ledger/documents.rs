@@ -37,8 +37,10 @@ fn the_document_is_as_written_here() {
         account = Some(decide(account, &somebody(), &command, terms).unwrap().account);
     }
     let account = account.unwrap();
-    assert_eq!(account.to_document().unwrap(), DOCUMENT);
-    assert_eq!(Account::from_document(DOCUMENT, &somebody()).unwrap(), account);
+    let usage = r#""usage":{"hour":499764,"spent":{"ARTICLE":[0,0,3,1]}}}"#;
+    let document = DOCUMENT.replace(r#""archives":0}"#, &format!(r#""archives":0,{usage}"#));
+    assert_eq!(account.to_document().unwrap(), document);
+    assert_eq!(Account::from_document(&document, &somebody()).unwrap(), account);
 }
 
 /// What is wrong, what is replaced in the document, by what, and the variant that says so.

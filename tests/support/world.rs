@@ -51,13 +51,15 @@ impl<'a> World<'a> {
         let catalogue = Catalogue::built_in().unwrap();
         let terms = Terms { catalogue, now, locale: Locale::French, stage: Stage::Development };
         let mut account = self.stored.as_ref().map(|stored| stored.account.clone());
-        let (mut entries, mut archive) = (Vec::new(), None);
+        let (mut entries, mut archive, mut usage) = (Vec::new(), None, Vec::new());
         for command in commands {
             let number = account.as_ref().map_or(0, Account::archives);
             let decided = decide(account, &self.user, command, terms).unwrap();
             if let Some(after) = decided.archive_after {
                 archive = Some(Archive { after: entries.len() + after, number });
+                usage.clear();
             }
+            usage.extend(decided.usage);
             entries.extend(decided.entries);
             account = Some(decided.account);
         }
@@ -71,7 +73,7 @@ impl<'a> World<'a> {
             entries: entries.iter().map(|entry| (entry.id, serde_json::to_string(&entry.entry).unwrap())).collect(),
             archive,
             records: Vec::new(),
-            usage: Vec::new(),
+            usage: usage.iter().map(|closed| closed.written().unwrap()).collect(),
             due: self.stored.is_none().then(|| after.billing().next(zone)),
             now,
         };
