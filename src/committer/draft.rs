@@ -28,8 +28,8 @@ pub(super) struct Draft {
 pub(super) enum Drafted {
     /// All of it.
     Whole(Box<Draft>),
-    /// A question first: what became of the reservation that this member names, and that is not open.
-    Asks(usize, ReservationId),
+    /// Questions first: what became of the reservations that these members name, and that are not open.
+    Asks(Vec<(usize, ReservationId)>),
 }
 
 /// What a group writes, as far as it is decided.
@@ -59,6 +59,7 @@ impl Draft {
         let before = base.map(|stored| &stored.account);
         let mut account = before.cloned();
         let mut parts = Parts::default();
+        let mut asked = Vec::new();
         for member in members {
             let request = &member.waiting.request;
             let terms = Terms { catalogue, now, locale: request.locale, stage: *stage };
@@ -73,9 +74,12 @@ impl Draft {
                 && refused.refusal == Refusal::ReservationNotFound
                 && !member.looked_up
             {
-                return Ok(Drafted::Asks(member.number, id.clone()));
+                asked.push((member.number, id.clone()));
             }
             account = Some(parts.add(member, decided, archives, &revision).map_err(unwritable)?);
+        }
+        if !asked.is_empty() {
+            return Ok(Drafted::Asks(asked));
         }
         let Some(after) = account else { return Err(StoreError::Damaged("a group without commands".to_owned())) };
 
@@ -161,9 +165,18 @@ impl Parts {
                 }
             }
         }
-        if let (Command::Refund { id, .. }, Ok(outcome)) = (&request.command, &result) {
-            let refund = outcome.transaction.as_ref().map(|refund| refund.id.to_string()).unwrap_or_default();
-            self.record(RecordName::Refund(*id), Some(written(revision, refund)?), owner);
+        if let Command::Refund { id, .. } = &request.command {
+            match &result {
+                Ok(outcome) => {
+                    let refund = outcome.transaction.as_ref().map(|refund| refund.id.to_string()).unwrap_or_default();
+                    self.record(RecordName::Refund(*id), Some(written(revision, refund)?), owner);
+                }
+                // That it was given back before is told rather than that there is no room for it.
+                Err(Refused { refusal: Refusal::BalanceLimitExceeded | Refusal::TooManyGrants, .. }) => {
+                    self.record(RecordName::Refund(*id), None, owner);
+                }
+                Err(_) => {}
+            }
         }
         for closed in &closed {
             let text = serde_json::to_string(closed)?;

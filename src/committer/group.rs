@@ -1,3 +1,4 @@
+use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
@@ -34,8 +35,8 @@ pub(super) struct Group<'a> {
 pub(super) struct Member {
     pub(super) number: usize,
     pub(super) waiting: Waiting,
-    /// What its commit leaves if it writes neither an entry nor an answer, so that a lost one can be found: named once
-    /// one has been sent.
+    /// What its commit leaves if it writes neither an entry nor an answer, so that a lost one can be found: named with the
+    /// first such draft.
     pub(super) mark: Option<Revision>,
     /// Whether it is known that nothing is kept of its reservation.
     pub(super) looked_up: bool,
@@ -93,8 +94,8 @@ impl<'a> Group<'a> {
             }
             let draft = match Draft::make(self.shared, self.user, &mut self.members, base.stored())? {
                 Drafted::Whole(draft) => *draft,
-                Drafted::Asks(number, id) => {
-                    self.look_up(number, id).await?;
+                Drafted::Asks(asked) => {
+                    self.look_up(asked).await?;
                     continue;
                 }
             };
@@ -115,8 +116,7 @@ impl<'a> Group<'a> {
                     if conflicts > CONFLICTS_MAX {
                         return Err(StoreError::Contended);
                     }
-                    self.look_for_lost(stored.as_ref()).await?;
-                    base = self.rebased(stored);
+                    base = self.rebased(stored).await?;
                 }
                 Ok(Committed::Taken(texts)) => {
                     if self.taken(&draft, texts)? {
@@ -138,9 +138,7 @@ impl<'a> Group<'a> {
                         return Err(StoreError::Unavailable { cause, sent });
                     }
                     sleep(pause_before(losses, self.shared.surroundings.random())).await;
-                    let stored = self.shared.store.load(self.user).await?;
-                    self.look_for_lost(stored.as_ref()).await?;
-                    base = self.rebased(stored);
+                    base = self.loaded().await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -150,23 +148,28 @@ impl<'a> Group<'a> {
     /// What there is now, to decide on.
     async fn loaded(&mut self) -> Result<Base, StoreError> {
         let stored = self.shared.store.load(self.user).await?;
-        Ok(self.rebased(stored))
+        self.rebased(stored).await
     }
 
-    /// Another account to decide on: what was found out beside the one before it may be otherwise.
-    fn rebased(&mut self, stored: Option<Stored>) -> Base {
+    /// Another account to decide on. One of the commits in doubt may have made it, and what was found out beside the
+    /// account before it may be otherwise.
+    async fn rebased(&mut self, stored: Option<Stored>) -> Result<Base, StoreError> {
+        self.look_for_lost(stored.as_ref()).await?;
         self.members.iter_mut().for_each(|member| member.looked_up = false);
-        Base::Loaded(stored)
+        Ok(Base::Loaded(stored))
     }
 
-    /// Looks for what became of a reservation that is not open.
-    async fn look_up(&mut self, number: usize, id: ReservationId) -> Result<(), StoreError> {
-        let text = self.shared.store.record(self.user, &RecordName::Reservation(id)).await?;
-        let kept = text.map(|text| kept_reservation(self.user, &text)).transpose()?;
-        for member in self.members.iter_mut().filter(|member| member.number == number) {
-            member.looked_up = true;
-            if let Command::Reservation { closed, .. } = &mut member.waiting.request.command {
-                *closed = kept.as_ref().map(|kept| kept.status);
+    /// Looks for what became of reservations that are not open.
+    async fn look_up(&mut self, asked: Vec<(usize, ReservationId)>) -> Result<(), StoreError> {
+        let names: Vec<_> = asked.iter().map(|(_, id)| RecordName::Reservation(id.clone())).collect();
+        let found = try_join_all(names.iter().map(|name| self.shared.store.record(self.user, name))).await?;
+        for ((number, _), text) in asked.into_iter().zip(found) {
+            let kept = text.map(|text| kept_reservation(self.user, &text)).transpose()?;
+            for member in self.members.iter_mut().filter(|member| member.number == number) {
+                member.looked_up = true;
+                if let Command::Reservation { closed, .. } = &mut member.waiting.request.command {
+                    *closed = kept.as_ref().map(|kept| kept.status);
+                }
             }
         }
         Ok(())

@@ -149,7 +149,7 @@ impl Account {
         if !account.billing.is_sound() {
             return Err(DamagedAccount::Billing);
         }
-        if !account.grants.is_sound() || account.overdrawn > AMOUNT_MAX {
+        if !account.grants.is_sound() || account.overdrawn.saturating_sub(account.grants.total()) > AMOUNT_MAX {
             return Err(DamagedAccount::Grants);
         }
         if !account.reservations_are_sound() {
@@ -258,9 +258,9 @@ impl Account {
         self.version.saturating_add(self.changes)
     }
 
-    /// How many tokens would be owed if `missing` more were captured that are not there.
-    pub(super) const fn overdrawn_by(&self, missing: u64) -> u64 {
-        self.overdrawn.saturating_add(missing)
+    /// Whether the balance would be below −`limit` if `tokens` were taken from it.
+    pub(super) fn falls_below(&self, limit: u64, tokens: u64) -> bool {
+        i128::from(self.balance()).saturating_sub(tokens.into()) < i128::from(limit).saturating_neg()
     }
 
     /// How many tokens it can still take in, with what may come back.
@@ -271,11 +271,23 @@ impl Account {
 
     /// Adds tokens. The first of them pay for what was captured and not there.
     pub(super) fn put(&mut self, kind: GrantKind, amount: Amount) {
-        let owed = self.overdrawn.min(amount.get());
-        self.overdrawn = self.overdrawn.saturating_sub(owed);
-        if let Some(rest) = Amount::new(amount.get().saturating_sub(owed)) {
+        if let Some(rest) = self.pay_owed(amount) {
             self.grants.put(kind, rest);
         }
+    }
+
+    /// Tokens come back to where they had been. The first of them pay for what was captured and not there.
+    pub(super) fn put_back(&mut self, kind: GrantKind, amount: Amount) {
+        if let Some(rest) = self.pay_owed(amount) {
+            self.grants.put_back(kind, rest);
+        }
+    }
+
+    /// Pays what was captured and not there. Gives what is left of `amount`.
+    fn pay_owed(&mut self, amount: Amount) -> Option<Amount> {
+        let owed = self.overdrawn.min(amount.get());
+        self.overdrawn = self.overdrawn.saturating_sub(owed);
+        Amount::new(amount.get().saturating_sub(owed))
     }
 
     fn reservations_are_sound(&self) -> bool {

@@ -15,6 +15,9 @@ use crate::{
     stage::Stage,
 };
 
+/// How far a test clock can be moved at once, in milliseconds: ten years, each month of which is billed.
+const CLOCK_STEP_MS: u64 = 3_653 * 24 * 60 * 60 * 1_000;
+
 /// What a decision depends on besides the account and the command.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
@@ -259,13 +262,15 @@ fn change_plan(
 }
 
 fn set_clock(account: &mut Account, at: Timestamp, terms: Terms<'_>) -> Result<Own, Refusal> {
-    if terms.stage == Stage::Production || at < terms.now {
+    if account.clock == Some(at) {
+        return Ok(Own::default());
+    }
+    let too_far = terms.now.later_by(CLOCK_STEP_MS).is_none_or(|furthest| at > furthest);
+    if terms.stage == Stage::Production || at < terms.now || too_far {
         return Err(Refusal::ClockRefused);
     }
-    if account.clock != Some(at) {
-        account.clock = Some(at);
-        account.changes = account.changes.saturating_add(1);
-    }
+    account.clock = Some(at);
+    account.changes = account.changes.saturating_add(1);
     Ok(Own::default())
 }
 

@@ -49,8 +49,13 @@ impl Forecast {
 fn next(account: &Account, plan: &Plan, catalogue: &Catalogue) -> Vec<Coming> {
     let billing = account.billing.next(plan.time_zone());
     let expiry = account.grants.first_to_expire().map(|(_, expires_at)| expires_at);
-    let reservation = account.reservations.iter().map(|reservation| reservation.expires_at).min();
-    let at = [Some(billing), expiry, reservation].into_iter().flatten().min().unwrap_or(billing);
+    let holding = account.reservations.iter().filter(|reservation| !reservation.held.is_empty());
+    let reservation = holding.map(|reservation| reservation.expires_at).min();
+    let next_plan = account.planned.plan.as_ref().and_then(|name| catalogue.plan(name).ok()).unwrap_or(plan);
+    let bills = next_plan.monthly_allowance() > 0 || next_plan.carry_over() != CarryOver::All;
+    let Some(at) = [Some(billing).filter(|_| bills), expiry, reservation].into_iter().flatten().min() else {
+        return Vec::new();
+    };
 
     let ending = account.reservations.iter().filter(|reservation| reservation.expires_at == at);
     let (mut returned, mut returned_late, mut returned_allowance) = (0_u64, 0_u64, 0_u64);
@@ -67,9 +72,9 @@ fn next(account: &Account, plan: &Plan, catalogue: &Catalogue) -> Vec<Coming> {
     let mut expired = account.grants.total_of(is_over).saturating_add(returned_late);
     let mut allowance = 0;
     if at == billing {
-        let next_plan = account.planned.plan.as_ref().and_then(|name| catalogue.plan(name).ok()).unwrap_or(plan);
         if let CarryOver::AtMost(kept) = next_plan.carry_over() {
             let stays = |kind: GrantKind| kind.source == Source::Monthly && !is_over(kind);
+            let kept = kept.saturating_sub(account.grants.held_of(stays).saturating_sub(returned_allowance));
             let allowances = account.grants.total_of(stays).saturating_add(returned_allowance);
             expired = expired.saturating_add(allowances.saturating_sub(kept));
         }

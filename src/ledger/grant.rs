@@ -255,7 +255,13 @@ impl Grants {
 
     /// All tokens that are set aside.
     pub(super) fn held(&self) -> u64 {
-        self.0.iter().fold(0, |sum, grant| sum.saturating_add(grant.held))
+        self.held_of(|_| true)
+    }
+
+    /// The tokens of the kinds that `counts` which are set aside.
+    pub(super) fn held_of(&self, counts: impl Fn(GrantKind) -> bool) -> u64 {
+        let counted = self.0.iter().filter(|grant| counts(grant.kind));
+        counted.fold(0, |sum, grant| sum.saturating_add(grant.held))
     }
 
     /// Each of them, the oldest first.
@@ -283,6 +289,18 @@ impl Grants {
                 grant.granted = grant.granted.saturating_add(amount);
             }
             None => self.0.push(Grant { kind, remaining: amount.get(), held: 0, granted: amount }),
+        }
+    }
+
+    /// Tokens that were taken come back, as if they had not been.
+    pub(super) fn put_back(&mut self, kind: GrantKind, amount: Amount) {
+        match self.0.iter_mut().find(|grant| grant.kind == kind) {
+            Some(grant) => {
+                grant.remaining = grant.remaining.saturating_add(amount.get());
+                let left = Amount::new(grant.remaining.saturating_add(grant.held));
+                grant.granted = grant.granted.max(left.unwrap_or(Amount::MAX));
+            }
+            None => self.put(kind, amount),
         }
     }
 

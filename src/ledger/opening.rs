@@ -4,7 +4,7 @@ use super::{
     Account, Amount, BillingCycle, ReservationStatus, Source, Terms, Transaction, TransactionId, UserId,
     decide::Writing,
     settle::close,
-    spending::{Spending, credit, debit},
+    spending::{Spending, credit, spend},
 };
 use crate::{
     plans::{DemoStep, NotInCatalogue, Price},
@@ -32,7 +32,7 @@ pub(super) fn open(user: &UserId, terms: Terms<'_>, entries: &mut Vec<Transactio
     Ok(account)
 }
 
-/// One step of the demo history, in the past. The catalogue has checked that no step is refused.
+/// One step of the demo history, in the past, whatever the caps are. The catalogue has checked that the balance covers it.
 fn demonstrate(
     account: &mut Account,
     step: &DemoStep,
@@ -53,7 +53,8 @@ fn demonstrate(
                 capture: None,
             };
             let plan = terms.catalogue.plan(&account.plan)?;
-            debit(account, cost, spending, plan, terms.catalogue.priorities(), at)
+            let paid = account.grants.take(cost, terms.catalogue.priorities());
+            Ok(spend(account, cost, paid, spending, plan, at))
         }
     };
     Ok(entry.ok())

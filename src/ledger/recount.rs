@@ -70,7 +70,7 @@ impl Recount {
     }
 
     fn take(&mut self, entry: &Entry) -> Result<(), Misspent> {
-        if entry.grants.is_empty() {
+        if entry.grants.is_empty() && entry.reservation_id.is_none() {
             // A debit of the first version: it took what was given before what was paid for.
             self.counted.grants.take_by(entry.amount, |kind| Some(kind.source));
             return Ok(());

@@ -46,7 +46,7 @@ pub(super) fn refund(
         return Err(Refusal::TooManyGrants);
     }
     for Paid { grant, amount } in &grants {
-        account.put(*grant, *amount);
+        account.put_back(*grant, *amount);
     }
     account.days.give_back(date_of(id.timestamp(), plan.time_zone()), amount.get());
     let moved = Moved::Back(*id, amount, grants.clone());

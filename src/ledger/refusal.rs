@@ -37,7 +37,7 @@ pub enum Refusal {
     TooManyReservations,
     /// The tokens to add would have expired by now.
     ExpiredAlready,
-    /// The test clock would go back, or this is production, which has none.
+    /// The test clock would go back or more than ten years ahead, or this is production, which has none.
     ClockRefused,
 }
 

@@ -73,9 +73,11 @@ pub(super) fn capture(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let description = match &content_type {
-        Some(content_type) => terms.catalogue.price(content_type, terms.locale)?.label,
-        None => terms.catalogue.capture_label(terms.locale),
+        Some(content_type) => terms.catalogue.price(content_type, terms.locale).map(|price| price.label).ok(),
+        None => None,
     };
+    // The catalogue may have lost what was reserved for.
+    let description = description.unwrap_or_else(|| terms.catalogue.capture_label(terms.locale));
     let transaction = debit(account, place, covered, content_type, description, plan, terms);
     if let Some(reservation) = account.reservations.get_mut(place) {
         reservation.shortfall = reservation.shortfall.saturating_add(covered.shortfall);
@@ -117,7 +119,7 @@ fn cover(account: &Account, plan: &Plan, wanted: u64, beyond: u64, now: Timestam
     };
     let covered = match plan.capture_above() {
         CaptureAbove::Reject if missing > 0 => return Err(insufficient()),
-        CaptureAbove::Allow(limit) if account.overdrawn_by(missing) > limit => return Err(insufficient()),
+        CaptureAbove::Allow(limit) if missing > 0 && account.falls_below(limit, beyond) => return Err(insufficient()),
         CaptureAbove::Reject | CaptureAbove::Allow(_) => {
             caps::check(account, plan, beyond, now)?;
             Covered { overdrawn: missing, ..covered }

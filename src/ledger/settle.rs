@@ -68,9 +68,11 @@ pub(super) fn close(
     let reservation = account.reservations.remove(place);
     account.changes = account.changes.saturating_add(1);
     let closed = ReservationStats::closed(&reservation, status, at);
+    // A clock that is behind the last entry brings nothing back that had expired before it.
+    let latest = at.max(account.last_entry.timestamp());
     for held in reservation.held {
         account.grants.give_back(held);
-        if held.grant.expires_at.is_some_and(|expires_at| expires_at <= at) {
+        if held.grant.expires_at.is_some_and(|expires_at| expires_at <= latest) {
             let is_it = |other| (other == held.grant).then_some(());
             writing.entries.extend(expire(account, held.amount, is_it, at, terms));
         }
@@ -111,6 +113,8 @@ fn bill(
             |kind: GrantKind| kind.source == Source::Monthly || planted(Mutation::CarryOverTakesPurchases);
         let priorities = terms.catalogue.priorities();
         let rank = |kind: GrantKind| is_allowance(kind).then(|| priorities.rank(kind));
+        // What is set aside is kept first.
+        let kept = kept.saturating_sub(account.grants.held_of(is_allowance));
         while let Some(beyond) = Amount::new(account.grants.total_of(is_allowance).saturating_sub(kept))
             && let Some(entry) = expire(account, beyond, rank, due, terms)
         {

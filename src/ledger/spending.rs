@@ -52,9 +52,9 @@ pub(super) fn spend(
 ) -> Transaction {
     let Spending { content_type, description, metadata, capture } = spending;
     account.tokens_used = account.tokens_used.saturating_add(amount.get());
-    account.days.spend(date_of(at, plan.time_zone()), amount.get());
     let moved = Moved::Spent(amount, paid);
     let transaction = account.record(at, Change { moved, description, content_type, metadata, capture });
+    account.days.spend(date_of(transaction.id.timestamp(), plan.time_zone()), amount.get());
     if let Some(content_type) = transaction.entry.generation() {
         match account.generations.get_mut(content_type) {
             Some(count) => *count = count.saturating_add(1),

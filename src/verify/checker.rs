@@ -216,7 +216,9 @@ impl<'a> Checker<'a> {
             };
             let follows = before.saturating_add(moved);
             let sum = self.current.recount.sum().saturating_add(moved.into());
-            if moved < 0 && follows < 0 && entry.reservation_id.is_none() {
+            // A capture may go below zero, and so may what expires while something is owed.
+            let may_go_below = entry.reservation_id.is_some() || entry.is_expiration();
+            if moved < 0 && follows < 0 && !may_go_below {
                 self.wrong(stored, Difference::Overdrawn { amount: entry.amount, balance: before });
             } else if entry.balance != follows && i128::from(entry.balance) != sum {
                 self.wrong(stored, Difference::BalanceAfter { stated: entry.balance, follows });
