@@ -8,8 +8,8 @@
 //! - [`store`]: the contract of what keeps accounts and histories, and its two implementations: Redis, and an embedded
 //!   database for the local server.
 //! - [`committer`]: brings commands to the store in as few commits as possible, each exactly once.
-//! - [`stats_service`]: the façade: what a caller can do with accounts. [`history`] pages through entries, [`sweep`]
-//!   bills those who don't come.
+//! - [`stats_service`]: the façade: what a caller can do with accounts. [`history`] pages through entries, [`usage`] sums
+//!   up what was spent when, [`sweep`] bills those who don't come.
 //! - [`verify`]: proves every account against its history, for the operator; [`export`] writes all of them out.
 //! - [`http`]: requests to commands, outcomes to responses, on the platform and in the local server.
 //! - [`config`]: every setting, read once; [`credentials`]: who holds a key; [`authorities`]: who vouches for Redis.
@@ -35,5 +35,6 @@ pub mod store;
 pub mod sweep;
 pub mod system;
 pub mod unreadable;
+pub mod usage;
 pub mod verify;
 pub mod weighted;

@@ -19,6 +19,7 @@ use crate::{
     stage::Stage,
     store::{EntryRange, Order, RecordName, Store, StoreError, deadline, in_time},
     system::short_name,
+    usage::{self, Bucket, Buckets},
 };
 
 /// All that can be done with accounts. One for each process.
@@ -350,6 +351,18 @@ impl StatsService {
     pub async fn archived_histories(&self, user: &UserId) -> Result<u32, StoreError> {
         let stored = in_time(self.store.load(user)).await?;
         Ok(stored.map_or(0, |stored| stored.account.archives()))
+    }
+
+    /// What was spent in each of `buckets`.
+    ///
+    /// # Errors
+    /// [`StoreError`]; never nothing instead.
+    pub async fn get_usage(&self, user: &UserId, buckets: &Buckets, locale: Locale) -> Result<Vec<Bucket>, StoreError> {
+        in_time(async {
+            self.get_user_stats(user, locale).await?;
+            usage::spent(self.store.as_ref(), user, buckets).await
+        })
+        .await
     }
 
     /// Bills what fell due.

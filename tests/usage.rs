@@ -1,5 +1,10 @@
 //! What was spent when: what stands beside the account, and what callers are told of it.
 
+mod clocks;
+mod moments;
+mod sums;
+mod zones;
+
 use std::sync::Arc;
 
 use jeton::{

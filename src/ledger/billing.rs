@@ -1,6 +1,8 @@
 use std::ops::RangeInclusive;
 
-use chrono::{Datelike, MappedLocalTime, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, MappedLocalTime, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -135,14 +137,19 @@ pub(super) fn allowance_expires_at(plan: &Plan, billed: Timestamp, next_billing:
 /// The first instant of `date` in `zone`. Where the clocks skip midnight the day begins later, where they repeat it the
 /// earlier one counts, and a day that a zone left out altogether begins with the next one.
 pub(super) fn start_of_day(date: NaiveDate, zone: Tz) -> Timestamp {
+    Timestamp::from(first_instant(NaiveDateTime::new(date, NaiveTime::MIN), zone))
+}
+
+/// The first instant at which the clocks of `zone` show `local`, or, where they skip it, what comes next.
+#[must_use]
+pub fn first_instant(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
     /// A zone has left out one day at most (the Pacific islands that changed sides of the date line).
     const MINUTES_SKIPPED_MAX: i64 = 2 * 24 * 60;
-    let midnight = NaiveDateTime::new(date, NaiveTime::MIN);
     let first = (0..MINUTES_SKIPPED_MAX)
-        .filter_map(|minutes| midnight.checked_add_signed(TimeDelta::minutes(minutes)))
+        .filter_map(|minutes| local.checked_add_signed(TimeDelta::minutes(minutes)))
         .find_map(|local| match zone.from_local_datetime(&local) {
             MappedLocalTime::Single(time) | MappedLocalTime::Ambiguous(time, _) => Some(time.with_timezone(&Utc)),
             MappedLocalTime::None => None,
         });
-    Timestamp::from(first.unwrap_or_else(|| midnight.and_utc()))
+    first.unwrap_or_else(|| local.and_utc())
 }

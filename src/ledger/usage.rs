@@ -28,7 +28,7 @@ pub fn start_of_quarter(quarter: u32) -> Timestamp {
 }
 
 /// What was spent, and on how many generations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Spent {
     /// Tokens.
     pub tokens: u64,
