@@ -7,8 +7,9 @@
 
 use jeton::{
     ledger::{
-        AMOUNT_MAX, Account, Amount, Command, ContentType, Decided, GrantKind, Outcome, Priority, Refused, Source,
-        Terms, Timestamp, TransactionType, UserId, decide,
+        AMOUNT_MAX, Account, Amount, CapChange, Command, ContentType, Decided, Effective, GrantKind, Outcome,
+        PlanChange, Priority, Refused, ReservationAction, ReservationId, Source, Terms, Timestamp, TransactionType,
+        UserId, decide,
     },
     locale::Locale,
     plans::Catalogue,
@@ -78,7 +79,7 @@ fn check(account: &Account, document: &str, instant: u64) {
             locale: Locale::English,
             stage: Stage::Production,
         };
-        for command in commands(account.balance(), terms.now) {
+        for command in commands(account, terms.now) {
             let decided = decide(Some(account.clone()), user, &command, terms).unwrap();
             in_order(account, &command, &decided);
             assert!(decided.account.billing().next(plan.time_zone()) > terms.now, "{command:?} left something due");
@@ -103,14 +104,33 @@ fn members(document: &str) -> Value {
     document
 }
 
-fn commands(balance: u64, now: Timestamp) -> Vec<Command> {
+fn commands(account: &Account, now: Timestamp) -> Vec<Command> {
+    let document: Value = serde_json::from_str(&account.to_document().unwrap()).unwrap();
+    let open = document["reservations"][0]["id"].as_str().unwrap_or("res_closed");
+    let id = ReservationId::new(open).unwrap();
     let expires_at = Timestamp::from_millis(now.as_millis() + 1);
     let expiring = GrantKind { source: Source::Promotion, priority: Priority::new(0), expires_at };
     let debit =
         |cost| Command::Debit { content_type: ContentType::new("ARTICLE"), cost, description: None, metadata: None };
     let credit = |amount, grant: GrantKind| Command::Credit { amount, grant, description: None, metadata: None };
     let (one, most) = (Amount::new(1).unwrap(), Amount::new(AMOUNT_MAX).unwrap());
+    let reserve = |amount, lasts_ms| {
+        let id = ReservationId::new("res_fuzzed").unwrap();
+        Command::Reserve { id, amount, content_type: None, lasts_ms, metadata: None }
+    };
+    let reservation = |action| Command::Reservation { id: id.clone(), action, closed: None };
+    let capture = |amount, is_final| reservation(ReservationAction::Capture { amount, is_final });
+    let caps = PlanChange { plan: None, daily: Some(CapChange::Set(0)), monthly: Some(CapChange::Lift) };
     let mut commands = vec![
+        reserve(one, 1),
+        capture(None, true),
+        capture(Some(one), false),
+        capture(Some(most), true),
+        reservation(ReservationAction::Release),
+        reservation(ReservationAction::Extend { lasts_ms: u64::MAX }),
+        Command::Change { change: caps.clone(), effective: Effective::Now },
+        Command::Change { change: caps, effective: Effective::NextPeriod },
+        Command::SetClock(now),
         Command::Touch,
         Command::Reset,
         debit(None),
@@ -119,8 +139,10 @@ fn commands(balance: u64, now: Timestamp) -> Vec<Command> {
         credit(one, expiring),
         credit(most, Source::Promotion.into()),
     ];
-    commands.extend(Amount::new(balance).map(|all| debit(Some(all))));
-    commands.extend(Amount::new(AMOUNT_MAX - balance).map(|rest| credit(rest, Source::Adjustment.into())));
+    commands.extend(Amount::new(account.available()).map(|all| debit(Some(all))));
+    commands.extend(Amount::new(account.available()).map(|all| reserve(all, u64::MAX)));
+    let room = AMOUNT_MAX.checked_add_signed(-account.ledger_balance());
+    commands.extend(room.and_then(Amount::new).map(|rest| credit(rest, Source::Adjustment.into())));
     commands
 }
 
@@ -130,7 +152,7 @@ fn in_order(before: &Account, command: &Command, decided: &Decided) {
     let document = after.to_document().unwrap();
     assert_eq!(Account::from_document(&document, before.user_id()).unwrap(), *after, "{command:?}: {document}");
 
-    let (mut last, mut balance) = (before.last_entry(), before.balance());
+    let (mut last, mut balance) = (before.last_entry(), before.ledger_balance());
     for (index, transaction) in decided.entries.iter().enumerate() {
         if decided.archive_after == Some(index) {
             balance = 0;
@@ -139,13 +161,16 @@ fn in_order(before: &Account, command: &Command, decided: &Decided) {
         last = transaction.id;
         let entry = &transaction.entry;
         balance = match entry.kind {
-            TransactionType::Credit => balance + entry.amount.get(),
-            TransactionType::Debit => balance - entry.amount.get(),
+            TransactionType::Credit => balance + entry.amount.get().cast_signed(),
+            TransactionType::Debit => balance - entry.amount.get().cast_signed(),
         };
-        assert!(entry.balance == balance && balance <= AMOUNT_MAX, "{command:?}: {entry:?} after {balance}");
+        assert!(
+            entry.balance == balance && balance <= AMOUNT_MAX.cast_signed(),
+            "{command:?}: {entry:?} after {balance}"
+        );
     }
     assert_eq!(after.last_entry(), last);
-    assert_eq!(after.balance(), balance);
+    assert_eq!(after.ledger_balance(), balance);
     let stats = match &decided.result {
         Ok(outcome) => &outcome.stats,
         Err(refused) => {
@@ -157,5 +182,5 @@ fn in_order(before: &Account, command: &Command, decided: &Decided) {
             &refused.stats
         }
     };
-    assert_eq!(stats.token_balance, balance);
+    assert_eq!(stats.token_balance + stats.tokens_reserved.cast_signed(), balance);
 }

@@ -76,8 +76,8 @@ fn live(catalogue: &Catalogue, user: &UserId, locale: Locale, stage: Stage) {
             }
             assert!(!entry.description.trim().is_empty());
             match entry.kind {
-                TransactionType::Credit => sum += entry.amount.get(),
-                TransactionType::Debit => sum -= entry.amount.get(),
+                TransactionType::Credit => sum += entry.amount.get().cast_signed(),
+                TransactionType::Debit => sum -= entry.amount.get().cast_signed(),
             }
             assert_eq!(entry.balance, sum);
         }
