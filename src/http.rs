@@ -20,6 +20,7 @@ mod messages;
 mod platform;
 mod problem;
 mod query;
+mod reservations;
 mod reset;
 mod respond;
 mod stats;

@@ -2,7 +2,7 @@
 
 mod accounts;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -73,8 +73,8 @@ pub struct TokenReservation {
     pub amount: Amount,
     /// What they are for, if it is something that the catalogue has.
     pub content_type: Option<ContentType>,
-    /// How long they are set aside.
-    pub lasts: Duration,
+    /// How long they are set aside, in milliseconds.
+    pub lasts_ms: u64,
     /// The caller's own data.
     pub metadata: Option<Map<String, Value>>,
 }
@@ -187,8 +187,7 @@ impl StatsService {
         reservation: TokenReservation,
         caller: Caller,
     ) -> Result<Reply, StoreError> {
-        let TokenReservation { amount, content_type, lasts, metadata } = reservation;
-        let lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
+        let TokenReservation { amount, content_type, lasts_ms, metadata } = reservation;
         let id = ReservationId::named(&short_name(self.surroundings.random()));
         let id = id.ok_or_else(|| StoreError::Damaged("chance gave a name that is none".to_owned()))?;
         self.execute(user, Command::Reserve { id, amount, content_type, lasts_ms, metadata }, caller).await
@@ -220,11 +219,16 @@ impl StatsService {
         locale: Locale,
     ) -> Result<(Stats, Option<ReservationStats>), StoreError> {
         in_time(async {
-            // What is over is closed by this.
-            let stats = self.get_user_stats(user, locale).await?;
-            let account = self.store.load(user).await?.map(|stored| stored.account);
-            if let Some(open) = account.and_then(|account| account.reservation(id)) {
-                return Ok((stats, Some(open)));
+            // Opens the account, and closes what is over.
+            let mut stats = self.get_user_stats(user, locale).await?;
+            // Both are told as they are at one moment.
+            if let Some(stored) = self.store.load(user).await? {
+                let Decided { account, closed, result, .. } = self.touch(stored.account, user, locale)?;
+                stats = result.map_or(stats, |outcome| outcome.stats);
+                let open = account.reservation(id);
+                if let Some(known) = open.or_else(|| closed.into_iter().find(|closed| closed.id == *id)) {
+                    return Ok((stats, Some(known)));
+                }
             }
             let text = self.store.record(user, &RecordName::Reservation(id.clone())).await?;
             Ok((stats, text.map(|text| kept_reservation(user, &text)).transpose()?))

@@ -20,7 +20,10 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use self::faulty::{Fault, Faulty};
-use crate::support::{client::Client, server::FUNCTIONS};
+use crate::support::{
+    client::{Client, send},
+    server::FUNCTIONS,
+};
 
 /// A client of a server over a store with this fault.
 async fn client_of(fault: Fault, folder: &std::path::Path) -> Client {
@@ -37,11 +40,7 @@ async fn a_panic_is_answered() {
     let folder = tempfile::tempdir().unwrap();
     let client = client_of(Fault::Panics, folder.path()).await;
     for function in FUNCTIONS {
-        let answer = match function {
-            "generations" | "reset" => client.post(function, json!({"userId": "u"})).await,
-            "tokens" => client.post(function, json!({"userId": "u", "amount": 1})).await,
-            _ => client.get(function).await,
-        };
+        let answer = send(client.call(function, "u")).await;
         assert_eq!((answer.status, answer.code().as_str()), (500, "internal"), "{function}");
         assert!(!answer.body.contains("secret"), "{answer:?}");
     }

@@ -105,6 +105,8 @@ async fn assert_told(client: &Client, users: &[String], processes: &[&Process]) 
             client.post_once("generations", "key", one.clone()).await,
             client.post("tokens", some.clone()).await,
             client.post_once("tokens", "key", some.clone()).await,
+            client.post("reservations", some.clone()).await,
+            client.post_once("reservations", "key", some.clone()).await,
             client.post("reset", one.clone()).await,
             client.post_once("reset", "key", one.clone()).await,
         ] {

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
-    client::Client,
+    client::{Client, send},
     process::{TOO_LATE, free_port},
     proxy::{Fault, Proxy},
     redis::Redis,
@@ -21,12 +21,7 @@ const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
 pub(crate) async fn assert_unavailable(client: &Client) {
     let calls = FUNCTIONS.map(|function| async move {
         let begun = Instant::now();
-        let answer = match function {
-            "tokens" => client.post(function, json!({"userId": "u", "amount": 5})).await,
-            "generations" | "reset" => client.post(function, json!({"userId": "u"})).await,
-            "accounts" | "billing" | "health" => client.get(function).await,
-            _ => client.get(&format!("{function}?userId=u")).await,
-        };
+        let answer = send(client.call(function, "u")).await;
         assert!(begun.elapsed() < TOO_LATE, "{function} took {:?}", begun.elapsed());
         answer.assert_store_unavailable();
     });

@@ -7,85 +7,17 @@ use futures_util::future::join_all;
 use jeton::{
     committer::Reply,
     history::Selection,
-    ledger::{Transaction, TransactionType, UserId},
+    ledger::UserId,
     locale::Locale,
     stats_service::StatsService,
-    store::{ANSWER_WITHIN, StoreError, redis::RedisStore},
+    store::{ANSWER_WITHIN, StoreError},
 };
-
-use tempfile::TempDir;
 
 use crate::support::{
-    cluster,
-    proxy::{Fault, Proxy},
-    redis::Redis,
-    service::{article, caller, granted, refused, rendered, service_over, tokens},
-    world::entries,
+    broken::Broken,
+    proxy::Fault,
+    service::{article, caller, granted, refused, rendered, tokens},
 };
-
-/// A Redis that knows the script, and the line to it that breaks.
-struct Broken {
-    redis: Redis,
-    proxy: Proxy,
-    /// `REDIS_URL` of a process behind the line.
-    url: String,
-    store: RedisStore,
-    _folder: Option<TempDir>,
-}
-
-impl Broken {
-    async fn start() -> Self {
-        Self::over(Redis::start()).await
-    }
-
-    async fn over(redis: Redis) -> Self {
-        redis.command::<String>(&["SCRIPT", "LOAD", include_str!("../src/store/commit.lua")]);
-        let proxy = Proxy::start(redis.port()).await;
-        let store = RedisStore::new(&redis.url(), "jeton").unwrap();
-        Self { redis, url: proxy.url(), proxy, store, _folder: None }
-    }
-
-    /// The same, where Redis is a cluster of one node, which tells that it is at the other end of the line.
-    async fn start_cluster() -> Self {
-        let (redis, folder) = cluster::lone_node();
-        let broken = Self::over(redis).await;
-        let url = broken.proxy.url();
-        let port = url.rsplit(':').next().unwrap();
-        broken.redis.command::<()>(&["CONFIG", "SET", "cluster-announce-port", port]);
-        Self { url: format!("{url},{url}"), _folder: Some(folder), ..broken }
-    }
-
-    /// A process behind the breaking line.
-    fn service(&self) -> StatsService {
-        service_over(&self.url)
-    }
-
-    /// A process on a line of its own.
-    fn other_service(&self) -> StatsService {
-        service_over(&self.redis.url())
-    }
-
-    /// The lengths of the first archives.
-    fn archives(&self, user: &UserId) -> [u64; 2] {
-        [0, 1].map(|number| self.redis.command(&["XLEN", &format!("jeton:{{{user}}}:archive:{number}")]))
-    }
-
-    /// The amounts of the history, debits negative, if they add up to the balance and to what each entry says.
-    async fn history(&self, user: &UserId, case: &str) -> Vec<i64> {
-        let mut balance = 0;
-        let amounts = entries(&self.store, user).await.into_iter().map(|Transaction { entry, .. }| {
-            let amount = i64::try_from(entry.amount.get()).unwrap();
-            let amount = if entry.kind == TransactionType::Credit { amount } else { -amount };
-            balance += amount;
-            assert_eq!(i64::try_from(entry.balance), Ok(balance), "{case}");
-            amount
-        });
-        let amounts = amounts.collect();
-        let stats = self.other_service().get_user_stats(user, Locale::French).await.unwrap();
-        assert_eq!(i64::try_from(stats.token_balance), Ok(balance), "{case}");
-        amounts
-    }
-}
 
 /// What a caller does, and what comes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

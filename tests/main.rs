@@ -43,6 +43,7 @@ mod platform;
 mod readme;
 mod refusals;
 mod replicas;
+mod reservations;
 mod restarts;
 mod settings;
 mod stores;

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Every code with its status and the members that it adds.
-const PROBLEMS: [(&str, u16, &[&str]); 13] = [
+const PROBLEMS: [(&str, u16, &[&str]); 18] = [
     ("method_not_allowed", 405, &[]),
     ("unauthenticated", 401, &[]),
     ("forbidden", 403, &["requiredScope"]),
@@ -17,8 +17,13 @@ const PROBLEMS: [(&str, u16, &[&str]); 13] = [
     ("invalid_json", 400, &["reason"]),
     ("invalid_field", 400, &["field", "reason"]),
     ("idempotency_key_reused", 422, &[]),
+    ("reservation_not_found", 404, &[]),
+    ("reservation_captured", 409, &[]),
+    ("reservation_released", 409, &[]),
+    ("reservation_expired", 409, &[]),
     ("insufficient_tokens", 402, &["required", "available", "stats"]),
     ("balance_limit_exceeded", 422, &[]),
+    ("rate_limited", 429, &[]),
     ("store_unavailable", 503, &[]),
     ("store_contended", 503, &[]),
     ("internal", 500, &[]),
@@ -51,7 +56,7 @@ pub fn check(sent: &Sent, answer: &Answer) -> Option<Refusal> {
     assert_eq!(answer.status, *status, "{answer:?}");
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.header("retry-after").is_some(), answer.status == 503);
+    assert_eq!(answer.header("retry-after").is_some(), [429, 503].contains(&answer.status));
     assert_eq!(answer.header("www-authenticate").is_some(), answer.status == 401);
     assert_eq!(answer.header("allow").is_some(), answer.status == 405);
     if sent.method == hyper::Method::HEAD {

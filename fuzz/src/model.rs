@@ -50,8 +50,14 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
     if sent.method == Method::OPTIONS {
         return Expected::Options;
     }
-    let changes = matches!(sent.function, Function::Generations | Function::Tokens | Function::Reset);
-    let methods: &[Method] = if changes { &[Method::POST] } else { &[Method::GET, Method::HEAD] };
+    let methods: &[Method] = match sent.function {
+        Function::Generations | Function::Tokens | Function::Reset => &[Method::POST],
+        Function::Reservations => &[Method::GET, Method::HEAD, Method::POST, Method::PATCH],
+        Function::Accounts | Function::Billing | Function::Health | Function::Stats | Function::Transactions => {
+            &[Method::GET, Method::HEAD]
+        }
+    };
+    let changes = changes(&sent.method);
     if !methods.contains(&sent.method) {
         return Expected::Refused("method_not_allowed");
     }
@@ -68,7 +74,7 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
         let Ok(Members(members)) = serde_json::from_slice(sent.body_received()) else {
             return Expected::Refused("invalid_json");
         };
-        let mut bad = bad_members(sent.function, &members, keyed);
+        let mut bad = bad_members(sent, &members, keyed);
         let keys = sent.values("idempotency-key");
         let visible = |key: &[u8]| (1..=255).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
         if keys.len() > 1 || !keys.iter().all(|key| visible(key.as_bytes())) {
@@ -79,6 +85,11 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
         bad_parameters(sent, keyed)
     };
     if bad.is_empty() { Expected::Right } else { Expected::InvalidField(bad) }
+}
+
+/// Whether a request with this method changes something.
+fn changes(method: &Method) -> bool {
+    [Method::POST, Method::PATCH].contains(method)
 }
 
 /// Whether the tokens that `sent` would add have expired by now, if it is right.
@@ -108,6 +119,7 @@ fn access(sent: &Sent) -> Option<&'static str> {
         Function::Health => return None,
         Function::Billing => Holder::Cron,
         Function::Stats | Function::Transactions => Holder::Service(0),
+        Function::Reservations => Holder::Service(u8::from(changes(&sent.method))),
         Function::Generations => Holder::Service(1),
         Function::Tokens => Holder::Service(2),
         Function::Accounts | Function::Reset => Holder::Service(3),
@@ -125,13 +137,20 @@ fn access(sent: &Sent) -> Option<&'static str> {
     }
 }
 
-/// The names that a request of `function` can have.
-const fn names(function: Function) -> &'static [&'static str] {
-    match function {
+/// The names that a request can have.
+fn names(sent: &Sent) -> &'static [&'static str] {
+    match sent.function {
         Function::Accounts => &["limit", "cursor", "query"],
         Function::Billing | Function::Health => &[],
         Function::Stats | Function::Reset => &["userId"],
         Function::Transactions => &["userId", "limit", "cursor", "type", "contentType", "from", "to", "order"],
+        Function::Reservations if sent.method == Method::POST => {
+            &["userId", "amount", "contentType", "ttlSeconds", "metadata"]
+        }
+        Function::Reservations if sent.method == Method::PATCH => {
+            &["userId", "reservationId", "action", "amount", "final", "ttlSeconds"]
+        }
+        Function::Reservations => &["userId", "reservationId"],
         Function::Generations => &["userId", "contentType", "tokenCost", "description", "metadata"],
         Function::Tokens => &["userId", "amount", "description", "source", "expiresAt", "priority", "metadata"],
     }
@@ -140,6 +159,11 @@ const fn names(function: Function) -> &'static [&'static str] {
 fn is_user_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "._:@|+~-".contains(letter))
+}
+
+fn is_reservation_id(text: &str) -> bool {
+    let name = text.strip_prefix("res_").unwrap_or_default();
+    (1..=64).contains(&name.len()) && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter))
 }
 
 fn is_content_type(text: &str) -> bool {
@@ -155,8 +179,9 @@ fn bad_parameters(sent: &Sent, keyed: bool) -> BTreeSet<String> {
             continue;
         }
         let right = match &*name {
-            name if !names(sent.function).contains(&name) => false,
+            name if !names(sent).contains(&name) => false,
             "userId" => is_user_id(&value),
+            "reservationId" => is_reservation_id(&value),
             "limit" => {
                 let max = if sent.function == Function::Accounts { 200 } else { 1_000 };
                 digits(&value).is_some_and(|limit| (1..=max).contains(&limit))
@@ -174,8 +199,11 @@ fn bad_parameters(sent: &Sent, keyed: bool) -> BTreeSet<String> {
             bad.insert(name.into_owned());
         }
     }
-    if keyed && names(sent.function).contains(&"userId") && !seen.contains("userId") {
+    if keyed && names(sent).contains(&"userId") && !seen.contains("userId") {
         bad.insert("userId".to_owned());
+    }
+    if sent.function == Function::Reservations && !seen.contains("reservationId") {
+        bad.insert("reservationId".to_owned());
     }
     bad
 }
@@ -191,14 +219,18 @@ fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-fn bad_members(function: Function, members: &[(String, Box<RawValue>)], keyed: bool) -> BTreeSet<String> {
+fn bad_members(sent: &Sent, members: &[(String, Box<RawValue>)], keyed: bool) -> BTreeSet<String> {
     let mut bad = BTreeSet::new();
     for (index, (name, raw)) in members.iter().enumerate() {
         let text = serde_json::from_str::<String>(raw.get()).ok();
         let is = |right: fn(&str) -> bool| text.as_deref().is_some_and(right);
         let right = match name.as_str() {
-            name if !names(function).contains(&name) => false,
+            name if !names(sent).contains(&name) => false,
             "userId" => is(is_user_id),
+            "reservationId" => is(is_reservation_id),
+            "action" => is(|action| ["capture", "release", "extend"].contains(&action)),
+            "final" => ["true", "false"].contains(&raw.get()),
+            "ttlSeconds" => digits(raw.get()).is_some_and(|seconds| (1..=86_400).contains(&seconds)),
             "contentType" => is(is_content_type),
             "source" => is(|source| ["purchase", "promotion", "adjustment"].contains(&source)),
             "amount" | "tokenCost" => {
@@ -228,8 +260,19 @@ fn bad_members(function: Function, members: &[(String, Box<RawValue>)], keyed: b
     if keyed && missing("userId") {
         bad.insert("userId".to_owned());
     }
-    if function == Function::Tokens && missing("amount") {
-        bad.insert("amount".to_owned());
+    let needed: &[&str] = match sent.function {
+        Function::Tokens => &["amount"],
+        Function::Reservations if sent.method == Method::POST => &["amount"],
+        Function::Reservations => &["reservationId", "action"],
+        _ => &[],
+    };
+    bad.extend(needed.iter().filter(|name| missing(name)).map(|name| (*name).to_owned()));
+    // What belongs to another action.
+    let action = members.iter().find(|(name, _)| name == "action").map(|(_, raw)| raw.get());
+    let owners = [("amount", "\"capture\""), ("final", "\"capture\""), ("ttlSeconds", "\"extend\"")];
+    if sent.function == Function::Reservations && sent.method == Method::PATCH {
+        let foreign = owners.iter().filter(|(name, owner)| !missing(name) && action != Some(*owner));
+        bad.extend(foreign.map(|(name, _)| (*name).to_owned()));
     }
     bad
 }

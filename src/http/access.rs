@@ -1,4 +1,4 @@
-use hyper::{HeaderMap, header::AUTHORIZATION};
+use hyper::{HeaderMap, Method, header::AUTHORIZATION};
 
 use super::{
     function::{Audience, Function},
@@ -15,9 +15,14 @@ pub(super) enum Access {
     Open,
 }
 
-/// Decides whether the bearer may call `function` (contract §5).
-pub(super) fn check(config: &Config, function: Function, headers: &HeaderMap) -> Result<Access, Problem> {
-    let required = match function.audience() {
+/// Decides whether the bearer may call `function` with `method` (contract §5).
+pub(super) fn check(
+    config: &Config,
+    function: Function,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Access, Problem> {
+    let required = match function.audience(method) {
         Audience::Everybody => return Ok(Access::Granted),
         Audience::Service(_) | Audience::Cron if is_open(config) => return Ok(Access::Open),
         Audience::Service(scope) => Holder::Service(scope),

@@ -21,10 +21,10 @@ use super::{
     Response, access, accounts, billing,
     call::{Call, Trace, discard, milliseconds, read_body},
     cors,
-    function::Function,
+    function::{Function, changes},
     generations, health,
     problem::{Failure, Problem},
-    reset, respond, stats, tokens, transactions,
+    reservations, reset, respond, stats, tokens, transactions,
 };
 use crate::{
     config::{Config, ConfigError},
@@ -137,9 +137,9 @@ impl App {
         }
         let internal = |cause: &String| Failure { problem: Problem::Internal, cause: Some(cause.clone()) };
         let Settings { config, catalogue, service } = self.settings.as_ref().map_err(internal)?;
-        let headers = &request.headers;
-        let access = access::check(config, function, headers)?;
-        let body = if function.changes() {
+        let (method, headers) = (&request.method, &request.headers);
+        let access = access::check(config, function, method, headers)?;
+        let body = if changes(method) {
             if let Ok(service) = service {
                 service.store().prepare();
             }
@@ -147,13 +147,17 @@ impl App {
         } else {
             Bytes::new()
         };
-        let call = Call { config, service, catalogue, access, trace, headers, query: request.uri.query(), body };
+        let query = request.uri.query();
+        let call = Call { function, method, config, service, catalogue, access, trace, headers, query, body };
         // Boxed, so that every request carries the future of its own function and not the largest of all.
         let answer: BoxFuture<'_, _> = match function {
             Function::Accounts => Box::pin(accounts::get(&call)),
             Function::Billing => Box::pin(billing::get(&call)),
             Function::Generations => Box::pin(generations::post(&call)),
             Function::Health => Box::pin(health::get(&call)),
+            Function::Reservations if method == Method::POST => Box::pin(reservations::post(&call)),
+            Function::Reservations if method == Method::PATCH => Box::pin(reservations::patch(&call)),
+            Function::Reservations => Box::pin(reservations::get(&call)),
             Function::Reset => Box::pin(reset::post(&call)),
             Function::Stats => Box::pin(stats::get(&call)),
             Function::Tokens => Box::pin(tokens::post(&call)),

@@ -8,7 +8,7 @@ use std::{
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
-    HeaderMap,
+    HeaderMap, Method,
     body::{Bytes, Incoming},
     header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName},
 };
@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     access::Access,
+    function::Function,
     problem::{BODY_MAX, Failure, Problem, Reason},
 };
 use crate::{
@@ -83,6 +84,8 @@ pub(super) fn list(headers: &HeaderMap, name: HeaderName) -> Option<String> {
 
 /// A request that was let in.
 pub(super) struct Call<'a> {
+    pub(super) function: Function,
+    pub(super) method: &'a Method,
     pub(super) config: &'a Config,
     pub(super) service: &'a Result<Arc<StatsService>, StoreError>,
     pub(super) catalogue: &'static Catalogue,

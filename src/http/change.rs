@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use hyper::header::HeaderValue;
+use hyper::{Method, header::HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -8,8 +8,6 @@ use sha2::{Digest, Sha256};
 use super::{
     Response,
     call::Call,
-    function::Function,
-    messages,
     problem::{Failure, Problem, Reason},
     respond,
 };
@@ -21,10 +19,13 @@ use crate::{
     store::StoreError,
 };
 
+/// Says what a change did.
+pub(super) type Message = fn(&Outcome, Locale) -> String;
+
 /// How a change is told to its caller.
 #[derive(Clone)]
 struct Telling {
-    function: Function,
+    message: Message,
     request_id: String,
     locale: Locale,
 }
@@ -32,19 +33,19 @@ struct Telling {
 /// Answers a change: what `ask` brings about for the caller, or what it brought about when its key was used first.
 pub(super) async fn answer<'a, F>(
     call: &'a Call<'_>,
-    function: Function,
     user: &UserId,
+    message: Message,
     ask: impl FnOnce(&'a StatsService, Caller) -> F,
 ) -> Result<Response, Failure>
 where
     F: Future<Output = Result<Reply, StoreError>>,
 {
-    let telling = Telling { function, request_id: call.trace.request_id.clone(), locale: call.trace.locale };
+    let telling = Telling { message, request_id: call.trace.request_id.clone(), locale: call.trace.locale };
     let idempotency = match call.idempotency_key()? {
         Some(key) => {
             let telling = telling.clone();
             let render = Arc::new(move |decision: &Decision| telling.render(decision));
-            Some(Idempotency { key, fingerprint: fingerprint(function, user, &call.body)?, render })
+            Some(Idempotency { key, fingerprint: fingerprint(call, user)?, render })
         }
         None => None,
     };
@@ -67,32 +68,25 @@ where
     }
 }
 
+/// The result of contract §2.
+#[derive(Serialize)]
+pub(super) struct Told<'a> {
+    pub(super) success: bool,
+    pub(super) message: String,
+    pub(super) stats: &'a Stats,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) transaction: Option<&'a Transaction>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reservation: Option<&'a ReservationStats>,
+}
+
 impl Telling {
-    /// Status and body of the answer: of the result of contract §2, or of a refusal.
+    /// Status and body of the answer: of a result, or of a refusal.
     fn render(&self, decision: &Decision) -> (u16, String) {
-        #[derive(Serialize)]
-        struct Told<'a> {
-            success: bool,
-            message: String,
-            stats: &'a Stats,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            transaction: Option<&'a Transaction>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            reservation: Option<&'a ReservationStats>,
-        }
         match decision {
             Ok(outcome) => {
                 let Outcome { transaction, reservation, stats } = outcome;
-                let message = match self.function {
-                    Function::Reset => messages::of_reset(outcome, self.locale),
-                    Function::Accounts
-                    | Function::Billing
-                    | Function::Generations
-                    | Function::Health
-                    | Function::Stats
-                    | Function::Tokens
-                    | Function::Transactions => messages::of_outcome(outcome, self.locale),
-                };
+                let message = (self.message)(outcome, self.locale);
                 let (transaction, reservation) = (transaction.as_ref(), reservation.as_ref());
                 let told = Told { success: true, message, stats, transaction, reservation };
                 // Every field has a JSON form.
@@ -106,10 +100,12 @@ impl Telling {
     }
 }
 
-/// What makes two requests the same: function, user, and the same JSON, however it is spaced or ordered.
-fn fingerprint(function: Function, user: &UserId, body: &[u8]) -> Result<String, Problem> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| Problem::InvalidJson(Reason::NotJson))?;
-    let digest: [u8; 32] = Sha256::digest(format!("{}\n{user}\n{body}", function.name())).into();
+/// What makes two requests the same: method, function, user, and the same JSON, however it is spaced or ordered.
+fn fingerprint(call: &Call<'_>, user: &UserId) -> Result<String, Problem> {
+    let body: Value = serde_json::from_slice(&call.body).map_err(|_| Problem::InvalidJson(Reason::NotJson))?;
+    let name = call.function.name();
+    let asked = if call.method == Method::POST { name.to_owned() } else { format!("{} {name}", call.method) };
+    let digest: [u8; 32] = Sha256::digest(format!("{asked}\n{user}\n{body}")).into();
     let (high, low) = digest.split_at(16);
     let hexadecimal = |half: &[u8]| half.iter().fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
     Ok(format!("{:032x}{:032x}", hexadecimal(high), hexadecimal(low)))

@@ -62,6 +62,19 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Takes a whole number from `min` to `max`.
+    pub(super) fn take_whole(&mut self, name: &'static str, min: u64, max: u64) -> Result<Option<u64>, Problem> {
+        let Some(raw) = self.take(name) else { return Ok(None) };
+        let number = whole(raw).filter(|number| (min..=max).contains(number));
+        number.map(Some).ok_or_else(|| Problem::invalid_field(name, Reason::NotWhole { min, max }))
+    }
+
+    /// Takes `true` or `false`.
+    pub(super) fn take_flag(&mut self, name: &'static str) -> Result<Option<bool>, Problem> {
+        let Some(raw) = self.take(name) else { return Ok(None) };
+        serde_json::from_str(raw).map(Some).map_err(|_| Problem::invalid_field(name, Reason::NotABoolean))
+    }
+
     /// Takes a priority.
     pub(super) fn take_priority(&mut self) -> Result<Option<Priority>, Problem> {
         let Some(raw) = self.take("priority") else { return Ok(None) };

@@ -13,6 +13,8 @@ pub enum Function {
     Generations,
     /// `GET /api/health`.
     Health,
+    /// `GET`, `POST` and `PATCH /api/reservations`.
+    Reservations,
     /// `POST /api/reset`.
     Reset,
     /// `GET /api/stats`.
@@ -36,11 +38,12 @@ pub(super) enum Audience {
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Accounts,
         Self::Billing,
         Self::Generations,
         Self::Health,
+        Self::Reservations,
         Self::Reset,
         Self::Stats,
         Self::Tokens,
@@ -55,6 +58,7 @@ impl Function {
             Self::Billing => "billing",
             Self::Generations => "generations",
             Self::Health => "health",
+            Self::Reservations => "reservations",
             Self::Reset => "reset",
             Self::Stats => "stats",
             Self::Tokens => "tokens",
@@ -62,31 +66,34 @@ impl Function {
         }
     }
 
-    /// Whether it changes something on request, and so takes POST; the others take GET.
-    pub(super) const fn changes(self) -> bool {
+    /// The methods it takes, for `Allow`.
+    pub(super) const fn allow(self) -> &'static str {
         match self {
-            Self::Generations | Self::Reset | Self::Tokens => true,
-            Self::Accounts | Self::Billing | Self::Health | Self::Stats | Self::Transactions => false,
+            Self::Accounts | Self::Billing | Self::Health | Self::Stats | Self::Transactions => "GET, HEAD, OPTIONS",
+            Self::Generations | Self::Reset | Self::Tokens => "POST, OPTIONS",
+            Self::Reservations => "GET, HEAD, POST, PATCH, OPTIONS",
         }
     }
 
-    /// The methods it takes, for `Allow`.
-    pub(super) const fn allow(self) -> &'static str {
-        if self.changes() { "POST, OPTIONS" } else { "GET, HEAD, OPTIONS" }
-    }
-
     pub(super) fn takes(self, method: &Method) -> bool {
-        if self.changes() { method == Method::POST } else { method == Method::GET || method == Method::HEAD }
+        self.allow().split(", ").any(|taken| taken == method.as_str())
     }
 
-    pub(super) const fn audience(self) -> Audience {
+    /// Who may call it with this method.
+    pub(super) fn audience(self, method: &Method) -> Audience {
         match self {
             Self::Health => Audience::Everybody,
             Self::Billing => Audience::Cron,
             Self::Stats | Self::Transactions => Audience::Service(Scope::Read),
-            Self::Generations => Audience::Service(Scope::Spend),
+            Self::Reservations if !changes(method) => Audience::Service(Scope::Read),
+            Self::Generations | Self::Reservations => Audience::Service(Scope::Spend),
             Self::Tokens => Audience::Service(Scope::Credit),
             Self::Accounts | Self::Reset => Audience::Service(Scope::Admin),
         }
     }
+}
+
+/// Whether a request with this method changes something, and so has a body; the others only read.
+pub(super) fn changes(method: &Method) -> bool {
+    method == Method::POST || method == Method::PATCH
 }

@@ -3,7 +3,7 @@ use super::{
     call::Call,
     change,
     fields::Fields,
-    function::Function,
+    messages,
     problem::{Failure, Problem, Reason},
 };
 use crate::{ledger::ContentType, stats_service::Generation};
@@ -22,7 +22,7 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
         metadata: fields.take_metadata()?,
     };
     fields.finish()?;
-    change::answer(call, Function::Generations, &user, |service, caller| {
+    change::answer(call, &user, messages::of_outcome, |service, caller| {
         service.record_generation(&user, generation, caller)
     })
     .await

@@ -1,64 +1,13 @@
 //! What people are told, in their language.
 
+mod outcomes;
+
+pub(super) use self::outcomes::{of_capture, of_extension, of_outcome, of_reservation, of_reset, of_status};
 use super::problem::{BODY_MAX, Problem, Reason};
 use crate::{
-    ledger::{
-        AMOUNT_MAX, CapPeriod, GRANTS_MAX, Outcome, RESERVATIONS_MAX, ReservationStats, ReservationStatus, Timestamp,
-        TransactionType,
-    },
+    ledger::{AMOUNT_MAX, CapPeriod, GRANTS_MAX, RESERVATIONS_MAX, ReservationStatus, Timestamp},
     locale::Locale,
 };
-
-/// What a change did.
-pub(super) fn of_outcome(outcome: &Outcome, locale: Locale) -> String {
-    let balance = outcome.stats.token_balance;
-    let entry = outcome.transaction.as_ref().map(|transaction| &transaction.entry);
-    match entry.map(|entry| (entry.kind, entry.amount.get())) {
-        Some((TransactionType::Debit, amount)) => match locale {
-            Locale::French => format!("{} débité{}. Nouveau solde : {balance}.", tokens(amount), plural(amount)),
-            Locale::English => format!("{} debited. New balance: {balance}.", tokens(amount)),
-        },
-        Some((TransactionType::Credit, amount)) => match locale {
-            Locale::French => format!("{} ajouté{}. Nouveau solde : {balance}.", tokens(amount), plural(amount)),
-            Locale::English => format!("{} added. New balance: {balance}.", tokens(amount)),
-        },
-        None => match &outcome.reservation {
-            Some(reservation) => of_reservation(reservation, balance, locale),
-            None => match locale {
-                Locale::French => format!("Solde : {balance}."),
-                Locale::English => format!("Balance: {balance}."),
-            },
-        },
-    }
-}
-
-/// How a reservation is.
-pub(super) fn of_reservation(reservation: &ReservationStats, balance: i64, locale: Locale) -> String {
-    let amount = reservation.remaining;
-    match (reservation.status, locale) {
-        (ReservationStatus::Open, Locale::French) => {
-            format!("{} réservé{}. Solde disponible : {balance}.", tokens(amount), plural(amount))
-        }
-        (ReservationStatus::Open, Locale::English) => {
-            format!("{} reserved. Available balance: {balance}.", tokens(amount))
-        }
-        (ReservationStatus::Captured, Locale::French) => format!("Réservation débitée. Solde : {balance}."),
-        (ReservationStatus::Captured, Locale::English) => format!("Reservation captured. Balance: {balance}."),
-        (ReservationStatus::Released, Locale::French) => format!("Réservation libérée. Solde : {balance}."),
-        (ReservationStatus::Released, Locale::English) => format!("Reservation released. Balance: {balance}."),
-        (ReservationStatus::Expired, Locale::French) => format!("Réservation expirée. Solde : {balance}."),
-        (ReservationStatus::Expired, Locale::English) => format!("Reservation expired. Balance: {balance}."),
-    }
-}
-
-/// What a reset did.
-pub(super) fn of_reset(outcome: &Outcome, locale: Locale) -> String {
-    let balance = outcome.stats.token_balance;
-    match locale {
-        Locale::French => format!("Compte réinitialisé. Nouveau solde : {balance}."),
-        Locale::English => format!("Account reset. New balance: {balance}."),
-    }
-}
 
 /// The kind of problem, in a few words.
 pub(super) const fn title(problem: &Problem) -> &'static str {
@@ -280,6 +229,17 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
         Reason::NotACursor => locale
             .choose("ce doit être le nextCursor d'une page précédente", "it must be the nextCursor of an earlier page")
             .to_owned(),
+        Reason::NotAReservationId => locale
+            .choose(
+                "ce doit être l'id d'une réservation : res_ et 1 à 64 caractères parmi A–Z a–z 0–9 - _",
+                "it must be the id of a reservation: res_ and 1 to 64 characters from A–Z a–z 0–9 - _",
+            )
+            .to_owned(),
+        Reason::NotABoolean => locale.choose("ce doit être true ou false", "it must be true or false").to_owned(),
+        Reason::OnlyFor { action } => match locale {
+            Locale::French => format!("il n'est possible qu'avec l'action {action}"),
+            Locale::English => format!("it is for the action {action} alone"),
+        },
         Reason::NotOneOf(values) => {
             let values = values.join(", ");
             match locale {

@@ -57,6 +57,9 @@ pub(super) enum Reason {
     NotInTheFuture,
     NotAClock,
     NotACursor,
+    NotAReservationId,
+    NotABoolean,
+    OnlyFor { action: &'static str },
     NotOneOf(Vec<String>),
 }
 

@@ -3,7 +3,7 @@ use super::{
     call::Call,
     change,
     fields::Fields,
-    function::Function,
+    messages,
     problem::{Failure, Reason},
 };
 
@@ -12,5 +12,5 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
     let mut fields = Fields::parse(&call.body)?;
     let user = call.user(fields.take_text("userId", &Reason::NotAUserId)?.as_deref())?;
     fields.finish()?;
-    change::answer(call, Function::Reset, &user, |service, caller| service.reset_stats(&user, caller)).await
+    change::answer(call, &user, messages::of_reset, |service, caller| service.reset_stats(&user, caller)).await
 }

@@ -3,7 +3,7 @@ use super::{
     call::Call,
     change,
     fields::Fields,
-    function::Function,
+    messages,
     problem::{Failure, Problem, Reason},
 };
 use crate::{
@@ -31,7 +31,7 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
         metadata: fields.take_metadata()?,
     };
     fields.finish()?;
-    change::answer(call, Function::Tokens, &user, |service, caller| service.add_tokens(&user, credit, caller)).await
+    change::answer(call, &user, messages::of_outcome, |service, caller| service.add_tokens(&user, credit, caller)).await
 }
 
 fn source(fields: &mut Fields<'_>) -> Result<Source, Problem> {

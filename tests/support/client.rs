@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use reqwest::{Method, RequestBuilder};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::process::{PATIENCE, Process};
 
@@ -95,6 +95,18 @@ impl Client {
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 
+    /// A call of `function` for `user`, as it should be.
+    pub(crate) fn call(&self, function: &str, user: &str) -> RequestBuilder {
+        match function {
+            "generations" | "reset" => self.request(Method::POST, function).json(&json!({"userId": user})),
+            "reservations" | "tokens" => {
+                self.request(Method::POST, function).json(&json!({"userId": user, "amount": 1}))
+            }
+            "accounts" | "billing" | "health" => self.request(Method::GET, function),
+            _ => self.request(Method::GET, &format!("{function}?userId={user}")),
+        }
+    }
+
     /// `GET /api/{path}`.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         send(self.request(Method::GET, path)).await
@@ -108,6 +120,16 @@ impl Client {
     /// The same with an idempotency key.
     pub(crate) async fn post_once(&self, function: &str, key: &str, body: Value) -> Answer {
         send(self.request(Method::POST, function).header("Idempotency-Key", key).json(&body)).await
+    }
+
+    /// `PATCH /api/{function}` with a JSON body.
+    pub(crate) async fn patch(&self, function: &str, body: Value) -> Answer {
+        send(self.request(Method::PATCH, function).json(&body)).await
+    }
+
+    /// The same with an idempotency key.
+    pub(crate) async fn patch_once(&self, function: &str, key: &str, body: Value) -> Answer {
+        send(self.request(Method::PATCH, function).header("Idempotency-Key", key).json(&body)).await
     }
 
     /// The stats of `user`.

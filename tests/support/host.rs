@@ -14,8 +14,8 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use reqwest::{Method, RequestBuilder, header::HeaderMap};
-use serde_json::{Value, json};
+use reqwest::{RequestBuilder, header::HeaderMap};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{
@@ -192,13 +192,7 @@ impl Host {
 
     /// A request of the kind that the function takes.
     pub(crate) fn request(&self, user: &str) -> RequestBuilder {
-        let Self { client, function, .. } = self;
-        match *function {
-            "generations" | "reset" => client.request(Method::POST, function).json(&json!({"userId": user})),
-            "tokens" => client.request(Method::POST, function).json(&json!({"userId": user, "amount": 1})),
-            "accounts" | "billing" | "health" => client.request(Method::GET, function),
-            _ => client.request(Method::GET, &format!("{function}?userId={user}")),
-        }
+        self.client.call(self.function, user)
     }
 
     /// Hands it to the function: the answer, and the one line of it.

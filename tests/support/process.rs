@@ -40,6 +40,13 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Waits until something is so that takes asking.
+pub(crate) async fn wait_until_so(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let asking = async { while !is_so().await {} };
+    let came = tokio::time::timeout(PATIENCE, asking).await;
+    assert!(came.is_ok(), "it did not come about that {what}");
+}
+
 /// The names of the programs that run in a group.
 pub(crate) fn programs_in_group(id: u32) -> Vec<String> {
     let of_process = |entry: std::io::Result<std::fs::DirEntry>| {

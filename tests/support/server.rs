@@ -13,8 +13,8 @@ use super::{
 };
 
 /// A function, by the name of its file.
-pub(crate) const FUNCTIONS: [&str; 8] =
-    ["accounts", "billing", "generations", "health", "reset", "stats", "tokens", "transactions"];
+pub(crate) const FUNCTIONS: [&str; 9] =
+    ["accounts", "billing", "generations", "health", "reservations", "reset", "stats", "tokens", "transactions"];
 
 /// Where the program of a function is.
 pub(crate) fn executable(function: &str) -> &'static str {
@@ -23,6 +23,7 @@ pub(crate) fn executable(function: &str) -> &'static str {
         "billing" => env!("CARGO_BIN_EXE_billing"),
         "generations" => env!("CARGO_BIN_EXE_generations"),
         "health" => env!("CARGO_BIN_EXE_health"),
+        "reservations" => env!("CARGO_BIN_EXE_reservations"),
         "reset" => env!("CARGO_BIN_EXE_reset"),
         "stats" => env!("CARGO_BIN_EXE_stats"),
         "tokens" => env!("CARGO_BIN_EXE_tokens"),
@@ -151,8 +152,8 @@ impl Local {
 pub(crate) enum Backend {
     /// Function processes over Redis.
     Platform {
-        /// Ends with the backend.
-        _redis: Redis,
+        /// Where they keep everything.
+        redis: Redis,
         deployment: Deployment,
     },
     /// The local server and its folder.
@@ -173,7 +174,7 @@ impl Backend {
     pub(crate) fn platform(settings: Settings<'_>) -> Self {
         let redis = Redis::start();
         let deployment = Deployment::start(&redis, settings);
-        Self::Platform { _redis: redis, deployment }
+        Self::Platform { redis, deployment }
     }
 
     /// The local server over a fresh embedded store.
@@ -197,7 +198,7 @@ impl Backend {
         let store = EmbeddedStore::open(&folder.path().join(".jeton")).unwrap();
         work(Arc::new(store)).await;
         let local = Local::start(folder.path(), &[], settings);
-        [Self::Platform { _redis: redis, deployment }, Self::Embedded { local, _folder: folder }]
+        [Self::Platform { redis, deployment }, Self::Embedded { local, _folder: folder }]
     }
 
     /// A client.

@@ -31,6 +31,12 @@ async fn every_function_answers() {
     assert_eq!(credit.ok()["message"], "1000 tokens ajoutés. Nouveau solde : 5997.");
     let history = client.get("transactions?userId=alice&limit=2").await;
     assert_eq!(history.ok()["transactions"], json!([credit.ok()["transaction"], article.ok()["transaction"]]));
+    let reserved = client.post("reservations", json!({"userId": "alice", "amount": 10})).await;
+    assert_eq!(reserved.ok()["stats"]["tokensReserved"], 10);
+    let id = reserved.ok()["reservation"]["id"].clone();
+    let body = json!({"userId": "alice", "reservationId": id, "action": "capture", "amount": 4});
+    let captured = client.patch("reservations", body).await;
+    assert_eq!(captured.ok()["message"], "4 tokens débités. Nouveau solde : 5993.");
     let reset = client.post("reset", json!({"userId": "alice"})).await;
     assert_eq!(reset.ok()["stats"]["tokenBalance"], 5000);
     let health = client.get("health").await;
@@ -41,7 +47,7 @@ async fn every_function_answers() {
     assert_eq!(accounts.ok()["accounts"][0]["userId"], "alice");
 
     let mut called = BTreeSet::new();
-    for answer in [stats, article, credit, history, reset, health, billing, accounts] {
+    for answer in [stats, article, credit, history, reserved, captured, reset, health, billing, accounts] {
         assert_headers(&answer);
         assert_eq!(answer.header("content-type"), Some("application/json"));
         let line = answer.line_of(dev.process());

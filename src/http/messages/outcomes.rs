@@ -1,0 +1,103 @@
+//! What a change did.
+
+use super::{plural, tokens};
+use crate::{
+    ledger::{Outcome, ReservationStats, ReservationStatus, TransactionType},
+    locale::Locale,
+};
+
+/// What a change did to the balance.
+pub(in crate::http) fn of_outcome(outcome: &Outcome, locale: Locale) -> String {
+    let balance = outcome.stats.token_balance;
+    let entry = outcome.transaction.as_ref().map(|transaction| &transaction.entry);
+    match entry.map(|entry| (entry.kind, entry.amount.get())) {
+        Some((TransactionType::Debit, amount)) => match locale {
+            Locale::French => format!("{} débité{}. Nouveau solde : {balance}.", tokens(amount), plural(amount)),
+            Locale::English => format!("{} debited. New balance: {balance}.", tokens(amount)),
+        },
+        Some((TransactionType::Credit, amount)) => match locale {
+            Locale::French => format!("{} ajouté{}. Nouveau solde : {balance}.", tokens(amount), plural(amount)),
+            Locale::English => format!("{} added. New balance: {balance}.", tokens(amount)),
+        },
+        None => of_balance(balance, locale),
+    }
+}
+
+fn of_balance(balance: i64, locale: Locale) -> String {
+    match locale {
+        Locale::French => format!("Solde : {balance}."),
+        Locale::English => format!("Balance: {balance}."),
+    }
+}
+
+/// What a reset did.
+pub(in crate::http) fn of_reset(outcome: &Outcome, locale: Locale) -> String {
+    let balance = outcome.stats.token_balance;
+    match locale {
+        Locale::French => format!("Compte réinitialisé. Nouveau solde : {balance}."),
+        Locale::English => format!("Account reset. New balance: {balance}."),
+    }
+}
+
+/// How a reservation is now.
+pub(in crate::http) fn of_reservation(outcome: &Outcome, locale: Locale) -> String {
+    let balance = outcome.stats.token_balance;
+    match &outcome.reservation {
+        Some(reservation) => of_status(reservation, balance, locale),
+        None => of_balance(balance, locale),
+    }
+}
+
+/// How a reservation is.
+pub(in crate::http) fn of_status(reservation: &ReservationStats, balance: i64, locale: Locale) -> String {
+    let amount = reservation.remaining;
+    match (reservation.status, locale) {
+        (ReservationStatus::Open, Locale::French) => {
+            format!("{} réservé{}. Solde disponible : {balance}.", tokens(amount), plural(amount))
+        }
+        (ReservationStatus::Open, Locale::English) => {
+            format!("{} reserved. Available balance: {balance}.", tokens(amount))
+        }
+        (ReservationStatus::Captured, Locale::French) => format!("Réservation débitée. Solde : {balance}."),
+        (ReservationStatus::Captured, Locale::English) => format!("Reservation captured. Balance: {balance}."),
+        (ReservationStatus::Released, Locale::French) => format!("Réservation libérée. Solde : {balance}."),
+        (ReservationStatus::Released, Locale::English) => format!("Reservation released. Balance: {balance}."),
+        (ReservationStatus::Expired, Locale::French) => format!("Réservation expirée. Solde : {balance}."),
+        (ReservationStatus::Expired, Locale::English) => format!("Reservation expired. Balance: {balance}."),
+    }
+}
+
+/// What a capture debited, and what it leaves.
+pub(in crate::http) fn of_capture(outcome: &Outcome, locale: Locale) -> String {
+    let debited =
+        if outcome.transaction.is_some() { of_outcome(outcome, locale) } else { of_reservation(outcome, locale) };
+    let Some(reservation) = &outcome.reservation else { return debited };
+    let (remaining, shortfall) = (reservation.remaining, reservation.shortfall);
+    let mut told = debited;
+    if remaining > 0 {
+        told.push_str(&match locale {
+            Locale::French if remaining > 1 => format!(" {} restent réservés.", tokens(remaining)),
+            Locale::French => format!(" {} reste réservé.", tokens(remaining)),
+            Locale::English => format!(" Still reserved: {}.", tokens(remaining)),
+        });
+    }
+    if shortfall > 0 {
+        told.push_str(&match locale {
+            Locale::French => format!(" Le solde ne couvrait pas {}.", tokens(shortfall)),
+            Locale::English => format!(" Not covered by the balance: {}.", tokens(shortfall)),
+        });
+    }
+    told
+}
+
+/// Until when a reservation lasts.
+pub(in crate::http) fn of_extension(outcome: &Outcome, locale: Locale) -> String {
+    let balance = outcome.stats.token_balance;
+    match outcome.reservation.as_ref().map(|reservation| reservation.expires_at) {
+        None => of_balance(balance, locale),
+        Some(expires_at) => match locale {
+            Locale::French => format!("Réservation prolongée jusqu'au {expires_at}. Solde disponible : {balance}."),
+            Locale::English => format!("Reservation extended until {expires_at}. Available balance: {balance}."),
+        },
+    }
+}
