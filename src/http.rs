@@ -1,6 +1,6 @@
 //! HTTP: a request to a command, an outcome to a response. The same for the platform's functions and the local server.
 //!
-//! [`Function`] says what each function takes and who may call it; [`App::answer`] does what all have in common, in the
+//! [`Resource`] says what can be asked for, by which method, and who may; [`App::answer`] does what all have in common, in the
 //! order of refusals of contract §3; one module for each resource does the rest. [`serve`] is the adapter to the
 //! platform, [`local`] the local server.
 
@@ -20,8 +20,10 @@ mod messages;
 mod platform;
 mod problem;
 mod query;
+mod refunds;
 mod reservations;
 mod reset;
+mod resource;
 mod respond;
 mod stats;
 mod stream;
@@ -32,6 +34,7 @@ pub use app::App;
 pub use function::Function;
 pub use local::LocalServer;
 pub use platform::{serve, serve_app};
+pub use resource::Resource;
 
 /// A response as the platform's runtime takes it.
 pub type Response = hyper::Response<vercel_runtime::ResponseBody>;

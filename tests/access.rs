@@ -24,6 +24,7 @@ async fn who_may_do_what() {
         ("GET", "reservations?userId=u&reservationId=res_x", Value::Null, "read", 404),
         ("POST", "reservations", json!({"userId": "u", "amount": 9_999_999}), "spend", 402),
         ("PATCH", "reservations", json!({"userId": "u", "reservationId": "res_x", "action": "release"}), "spend", 404),
+        ("POST", "refunds", json!({"userId": "u", "transactionId": "1-0"}), "credit", 404),
         ("POST", "reset", json!({"userId": ""}), "admin", 400),
         ("GET", "accounts", Value::Null, "admin", 200),
         ("GET", "billing", Value::Null, "cron", 200),

@@ -134,8 +134,24 @@ async fn what_names_a_request_stays_the_same_from_version_to_version() {
             json!({"userId": "u", "metadata": {"b": 1, "a": [2]}}),
             "fd65851a23bfc158b720ce35bcb7ca87b270247a0002a0bf17eb693b5ab9a983",
         ),
+        (
+            "refund",
+            "refunds",
+            json!({"userId": "u", "transactionId": "1-0"}),
+            "fbb3dae8149f544f0418bfe6b4528033dd1ea99f6637003d4e29e4629acc864e",
+        ),
+        (
+            "release",
+            "reservations",
+            json!({"userId": "u", "reservationId": "res_x", "action": "release"}),
+            "ba2dc4f9f86e276784308af72dc1919a143f99446adeb47ee7d1c30d9d4a2225",
+        ),
     ] {
-        client.post_once(function, key, body).await.ok();
+        if key == "release" {
+            assert_eq!(client.patch_once(function, key, body).await.status, 404);
+        } else {
+            assert_eq!(client.post_once(function, key, body).await.status, if key == "refund" { 404 } else { 200 });
+        }
         let record: String = redis.command(&["GET", &format!("jeton:{{u}}:once:{key}")]);
         let record: serde_json::Value = serde_json::from_str(&record).unwrap();
         assert_eq!(record["fingerprint"], fingerprint, "{key}");

@@ -41,6 +41,7 @@ mod lost_answers;
 mod page;
 mod platform;
 mod readme;
+mod refunds;
 mod refusals;
 mod replicas;
 mod reservations;

@@ -88,7 +88,7 @@ async fn the_calls_print_what_the_readme_says() {
     let address = local.base().trim_start_matches("http://");
     let mut compared = 0;
     let mut cursor = None;
-    let mut reservation: Option<String> = None;
+    let (mut reservation, mut transaction): (Option<String>, Option<String>) = (None, None);
     for Example { command, output } in examples() {
         let mut real = command.replace("localhost:3000", address).replace("curl ", "curl --silent ");
         // Ids are instants: the cursor is the one of the page before.
@@ -98,6 +98,11 @@ async fn the_calls_print_what_the_readme_says() {
         }
         // Ids of reservations are chance: it is the one that was made before.
         if let (Some(start), Some(made)) = (real.find("res_"), &reservation) {
+            let end = start + real[start..].find('"').unwrap();
+            real.replace_range(start..end, made);
+        }
+        if let (Some(start), Some(made)) = (real.find("transactionId\":\""), &transaction) {
+            let start = start + "transactionId\":\"".len();
             let end = start + real[start..].find('"').unwrap();
             real.replace_range(start..end, made);
         }
@@ -113,6 +118,8 @@ async fn the_calls_print_what_the_readme_says() {
             assert!(printed.contains(line), "{command} should print {line}, and printed {printed}");
             compared += 1;
         }
+        let made = printed.split("\"transaction\":{\"id\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        transaction = made.map(str::to_owned).or(transaction);
         let made = printed.split("\"reservation\":{\"id\":\"").nth(1).and_then(|rest| rest.split('"').next());
         reservation = made.map(str::to_owned).or(reservation);
         cursor = printed.split("\"nextCursor\":\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);

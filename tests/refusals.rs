@@ -210,6 +210,7 @@ async fn methods_are_checked_first() {
             ("generations", "POST, OPTIONS"),
             ("tokens", "POST, OPTIONS"),
             ("reset", "POST, OPTIONS"),
+            ("refunds", "POST, OPTIONS"),
             ("reservations", "GET, HEAD, POST, PATCH, OPTIONS"),
         ] {
             for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "BREW"] {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Every code with its status and the members that it adds.
-const PROBLEMS: [(&str, u16, &[&str]); 18] = [
+const PROBLEMS: [(&str, u16, &[&str]); 21] = [
     ("method_not_allowed", 405, &[]),
     ("unauthenticated", 401, &[]),
     ("forbidden", 403, &["requiredScope"]),
@@ -18,9 +18,12 @@ const PROBLEMS: [(&str, u16, &[&str]); 18] = [
     ("invalid_field", 400, &["field", "reason"]),
     ("idempotency_key_reused", 422, &[]),
     ("reservation_not_found", 404, &[]),
+    ("transaction_not_found", 404, &[]),
     ("reservation_captured", 409, &[]),
     ("reservation_released", 409, &[]),
     ("reservation_expired", 409, &[]),
+    ("already_refunded", 409, &[]),
+    ("not_refundable", 409, &[]),
     ("insufficient_tokens", 402, &["required", "available", "stats"]),
     ("balance_limit_exceeded", 422, &[]),
     ("rate_limited", 429, &[]),
@@ -83,7 +86,7 @@ fn logged(sent: &Sent, answer: &Answer) -> Map<String, Value> {
     assert!(lines.next().is_none(), "{answer:?}");
     assert!(answer.log.iter().all(|line| !line.contains('\n')), "one line each");
     assert_eq!(line["status"], answer.status);
-    assert_eq!(line["function"], sent.function.name());
+    assert_eq!(line["function"], sent.resource.name());
     assert_eq!(line["method"], sent.method.as_str());
     assert_eq!(line["requestId"].as_str(), answer.header("x-request-id"));
     line

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hyper::Method;
-use jeton::{committer::Surroundings, http::Function, system::System};
+use jeton::{committer::Surroundings, http::Resource, system::System};
 use serde_json::{Map, Value, value::RawValue};
 
 use crate::request::Sent;
@@ -50,10 +50,10 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
     if sent.method == Method::OPTIONS {
         return Expected::Options;
     }
-    let methods: &[Method] = match sent.function {
-        Function::Generations | Function::Tokens | Function::Reset => &[Method::POST],
-        Function::Reservations => &[Method::GET, Method::HEAD, Method::POST, Method::PATCH],
-        Function::Accounts | Function::Billing | Function::Health | Function::Stats | Function::Transactions => {
+    let methods: &[Method] = match sent.resource {
+        Resource::Generations | Resource::Refunds | Resource::Tokens | Resource::Reset => &[Method::POST],
+        Resource::Reservations => &[Method::GET, Method::HEAD, Method::POST, Method::PATCH],
+        Resource::Accounts | Resource::Billing | Resource::Health | Resource::Stats | Resource::Transactions => {
             &[Method::GET, Method::HEAD]
         }
     };
@@ -115,14 +115,14 @@ pub fn media_type(sent: &Sent) -> Option<bool> {
 }
 
 fn access(sent: &Sent) -> Option<&'static str> {
-    let required = match sent.function {
-        Function::Health => return None,
-        Function::Billing => Holder::Cron,
-        Function::Stats | Function::Transactions => Holder::Service(0),
-        Function::Reservations => Holder::Service(u8::from(changes(&sent.method))),
-        Function::Generations => Holder::Service(1),
-        Function::Tokens => Holder::Service(2),
-        Function::Accounts | Function::Reset => Holder::Service(3),
+    let required = match sent.resource {
+        Resource::Health => return None,
+        Resource::Billing => Holder::Cron,
+        Resource::Stats | Resource::Transactions => Holder::Service(0),
+        Resource::Reservations => Holder::Service(u8::from(changes(&sent.method))),
+        Resource::Generations => Holder::Service(1),
+        Resource::Refunds | Resource::Tokens => Holder::Service(2),
+        Resource::Accounts | Resource::Reset => Holder::Service(3),
     };
     let values = sent.values("authorization");
     let [value] = values[..] else { return Some("unauthenticated") };
@@ -139,20 +139,21 @@ fn access(sent: &Sent) -> Option<&'static str> {
 
 /// The names that a request can have.
 fn names(sent: &Sent) -> &'static [&'static str] {
-    match sent.function {
-        Function::Accounts => &["limit", "cursor", "query"],
-        Function::Billing | Function::Health => &[],
-        Function::Stats | Function::Reset => &["userId"],
-        Function::Transactions => &["userId", "limit", "cursor", "type", "contentType", "from", "to", "order"],
-        Function::Reservations if sent.method == Method::POST => {
+    match sent.resource {
+        Resource::Accounts => &["limit", "cursor", "query"],
+        Resource::Billing | Resource::Health => &[],
+        Resource::Stats | Resource::Reset => &["userId"],
+        Resource::Transactions => &["userId", "limit", "cursor", "type", "contentType", "from", "to", "order"],
+        Resource::Reservations if sent.method == Method::POST => {
             &["userId", "amount", "contentType", "ttlSeconds", "metadata"]
         }
-        Function::Reservations if sent.method == Method::PATCH => {
+        Resource::Reservations if sent.method == Method::PATCH => {
             &["userId", "reservationId", "action", "amount", "final", "ttlSeconds"]
         }
-        Function::Reservations => &["userId", "reservationId"],
-        Function::Generations => &["userId", "contentType", "tokenCost", "description", "metadata"],
-        Function::Tokens => &["userId", "amount", "description", "source", "expiresAt", "priority", "metadata"],
+        Resource::Reservations => &["userId", "reservationId"],
+        Resource::Refunds => &["userId", "transactionId", "description"],
+        Resource::Generations => &["userId", "contentType", "tokenCost", "description", "metadata"],
+        Resource::Tokens => &["userId", "amount", "description", "source", "expiresAt", "priority", "metadata"],
     }
 }
 
@@ -183,10 +184,10 @@ fn bad_parameters(sent: &Sent, keyed: bool) -> BTreeSet<String> {
             "userId" => is_user_id(&value),
             "reservationId" => is_reservation_id(&value),
             "limit" => {
-                let max = if sent.function == Function::Accounts { 200 } else { 1_000 };
+                let max = if sent.resource == Resource::Accounts { 200 } else { 1_000 };
                 digits(&value).is_some_and(|limit| (1..=max).contains(&limit))
             }
-            "cursor" if sent.function == Function::Accounts => is_user_id(&value),
+            "cursor" if sent.resource == Resource::Accounts => is_user_id(&value),
             "cursor" => is_transaction_id(&value),
             "query" => value.is_empty() || is_user_id(&value),
             "type" => ["CREDIT", "DEBIT"].contains(&&*value),
@@ -202,7 +203,7 @@ fn bad_parameters(sent: &Sent, keyed: bool) -> BTreeSet<String> {
     if keyed && names(sent).contains(&"userId") && !seen.contains("userId") {
         bad.insert("userId".to_owned());
     }
-    if sent.function == Function::Reservations && !seen.contains("reservationId") {
+    if sent.resource == Resource::Reservations && !seen.contains("reservationId") {
         bad.insert("reservationId".to_owned());
     }
     bad
@@ -228,6 +229,7 @@ fn bad_members(sent: &Sent, members: &[(String, Box<RawValue>)], keyed: bool) ->
             name if !names(sent).contains(&name) => false,
             "userId" => is(is_user_id),
             "reservationId" => is(is_reservation_id),
+            "transactionId" => is(is_transaction_id),
             "action" => is(|action| ["capture", "release", "extend"].contains(&action)),
             "final" => ["true", "false"].contains(&raw.get()),
             "ttlSeconds" => digits(raw.get()).is_some_and(|seconds| (1..=86_400).contains(&seconds)),
@@ -260,17 +262,18 @@ fn bad_members(sent: &Sent, members: &[(String, Box<RawValue>)], keyed: bool) ->
     if keyed && missing("userId") {
         bad.insert("userId".to_owned());
     }
-    let needed: &[&str] = match sent.function {
-        Function::Tokens => &["amount"],
-        Function::Reservations if sent.method == Method::POST => &["amount"],
-        Function::Reservations => &["reservationId", "action"],
+    let needed: &[&str] = match sent.resource {
+        Resource::Tokens => &["amount"],
+        Resource::Reservations if sent.method == Method::POST => &["amount"],
+        Resource::Reservations => &["reservationId", "action"],
+        Resource::Refunds => &["transactionId"],
         _ => &[],
     };
     bad.extend(needed.iter().filter(|name| missing(name)).map(|name| (*name).to_owned()));
     // What belongs to another action.
     let action = members.iter().find(|(name, _)| name == "action").map(|(_, raw)| raw.get());
     let owners = [("amount", "\"capture\""), ("final", "\"capture\""), ("ttlSeconds", "\"extend\"")];
-    if sent.function == Function::Reservations && sent.method == Method::PATCH {
+    if sent.resource == Resource::Reservations && sent.method == Method::PATCH {
         let foreign = owners.iter().filter(|(name, owner)| !missing(name) && action != Some(*owner));
         bad.extend(foreign.map(|(name, _)| (*name).to_owned()));
     }

@@ -6,7 +6,7 @@ use hyper::{
     header::{AUTHORIZATION, HeaderName, HeaderValue},
     http::uri::PathAndQuery,
 };
-use jeton::http::Function;
+use jeton::http::Resource;
 
 /// Stands in every secret, so that it can be told where a secret went.
 pub const MARK: &str = "S3CR3T";
@@ -31,8 +31,8 @@ const HEADERS_MAX: usize = 60;
 pub struct Sent {
     /// Any but CONNECT, which a server takes for the wish to tunnel.
     pub method: Method,
-    /// The one that the path names.
-    pub function: Function,
+    /// What the path names.
+    pub resource: Resource,
     /// The path and the query, as they are sent.
     pub target: PathAndQuery,
     /// In their order, without those that come of the body or speak of the connection alone. A secret has [`MARK`] in it.
@@ -52,11 +52,10 @@ impl Sent {
         let (method, target) = split(lines.next()?, b" ")?;
         let method = Method::from_bytes(method).ok().filter(|method| method != Method::CONNECT)?;
         let target = PathAndQuery::try_from(target).ok()?;
-        let name = target.path().strip_prefix("/api/")?;
-        let function = Function::ALL.into_iter().find(|function| function.name() == name)?;
+        let resource = Resource::at(target.path())?;
         let mut sent = Self {
             method,
-            function,
+            resource,
             target,
             headers: Vec::new(),
             body: body.to_vec(),

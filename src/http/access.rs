@@ -1,8 +1,8 @@
 use hyper::{HeaderMap, Method, header::AUTHORIZATION};
 
 use super::{
-    function::{Audience, Function},
     problem::Problem,
+    resource::{Audience, Resource},
 };
 use crate::{config::Config, credentials::Holder, stage::Stage};
 
@@ -15,14 +15,14 @@ pub(super) enum Access {
     Open,
 }
 
-/// Decides whether the bearer may call `function` with `method` (contract §5).
+/// Decides whether the bearer may call `resource` with `method` (contract §5).
 pub(super) fn check(
     config: &Config,
-    function: Function,
+    resource: Resource,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Access, Problem> {
-    let required = match function.audience(method) {
+    let required = match resource.audience(method) {
         Audience::Everybody => return Ok(Access::Granted),
         Audience::Service(_) | Audience::Cron if is_open(config) => return Ok(Access::Open),
         Audience::Service(scope) => Holder::Service(scope),

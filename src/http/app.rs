@@ -21,10 +21,12 @@ use super::{
     Response, access, accounts, billing,
     call::{Call, Trace, discard, milliseconds, read_body},
     cors,
-    function::{Function, changes},
+    function::Function,
     generations, health,
     problem::{Failure, Problem},
-    reservations, reset, respond, stats, tokens, transactions,
+    refunds, reservations, reset,
+    resource::{Resource, changes},
+    respond, stats, tokens, transactions,
 };
 use crate::{
     config::{Config, ConfigError},
@@ -84,25 +86,26 @@ impl App {
         log: impl Fn(Level, &str) + Send,
     ) -> Response {
         let begun = Instant::now();
+        let resource = Resource::of(function, request.uri().path());
         let default_locale = self.settings.as_ref().map(|settings| settings.config.locale).unwrap_or_default();
         let trace = Trace::new(request.headers(), default_locale);
         let method = request.method().clone();
         let headers = request.headers().clone();
 
-        let answering = AssertUnwindSafe(self.dispatch(function, request, &trace)).catch_unwind();
+        let answering = AssertUnwindSafe(self.dispatch(resource, request, &trace)).catch_unwind();
         let answer = answering.await.unwrap_or_else(|panic| {
             Err(Failure { problem: Problem::Internal, cause: Some(format!("panicked: {}", panic_text(&*panic))) })
         });
         let failure = answer.as_ref().err().cloned();
         let mut response =
             answer.unwrap_or_else(|failure| respond::problem(&failure.problem, &trace.request_id, trace.locale));
-        self.finish(function, &method, &headers, &trace, &mut response);
+        self.finish(resource, &method, &headers, &trace, &mut response);
 
-        if self.warns_open(function) {
+        if self.warns_open(resource) {
             let warning = "JETON_API_KEYS is not set: every call is allowed, as this is development";
             log(Level::Warning, &log::line(Level::Warning, warning, Map::new()));
         }
-        let line = Line { function, method: &method, trace: &trace, begun, failure: failure.as_ref() };
+        let line = Line { resource, method: &method, trace: &trace, begun, failure: failure.as_ref() };
         let (level, line) = line.write(response.status().as_u16());
         log(level, &line);
         response
@@ -110,12 +113,12 @@ impl App {
 
     async fn dispatch(
         &self,
-        function: Function,
+        resource: Resource,
         request: Request<Incoming>,
         trace: &Trace,
     ) -> Result<Response, Failure> {
         let (parts, mut body) = request.into_parts();
-        let answer = self.handle(function, &parts, &mut body, trace).await;
+        let answer = self.handle(resource, &parts, &mut body, trace).await;
         if answer.is_err() {
             discard(&mut body).await;
         }
@@ -124,21 +127,21 @@ impl App {
 
     async fn handle(
         &self,
-        function: Function,
+        resource: Resource,
         request: &Parts,
         body: &mut Incoming,
         trace: &Trace,
     ) -> Result<Response, Failure> {
         if request.method == Method::OPTIONS {
-            return Ok(respond::options(function.allow()));
+            return Ok(respond::options(resource.allow()));
         }
-        if !function.takes(&request.method) {
-            return Err(Problem::MethodNotAllowed { allow: function.allow() }.into());
+        if !resource.takes(&request.method) {
+            return Err(Problem::MethodNotAllowed { allow: resource.allow() }.into());
         }
         let internal = |cause: &String| Failure { problem: Problem::Internal, cause: Some(cause.clone()) };
         let Settings { config, catalogue, service } = self.settings.as_ref().map_err(internal)?;
         let (method, headers) = (&request.method, &request.headers);
-        let access = access::check(config, function, method, headers)?;
+        let access = access::check(config, resource, method, headers)?;
         let body = if changes(method) {
             if let Ok(service) = service {
                 service.store().prepare();
@@ -148,26 +151,27 @@ impl App {
             Bytes::new()
         };
         let query = request.uri.query();
-        let call = Call { function, method, config, service, catalogue, access, trace, headers, query, body };
-        // Boxed, so that every request carries the future of its own function and not the largest of all.
-        let answer: BoxFuture<'_, _> = match function {
-            Function::Accounts => Box::pin(accounts::get(&call)),
-            Function::Billing => Box::pin(billing::get(&call)),
-            Function::Generations => Box::pin(generations::post(&call)),
-            Function::Health => Box::pin(health::get(&call)),
-            Function::Reservations if method == Method::POST => Box::pin(reservations::post(&call)),
-            Function::Reservations if method == Method::PATCH => Box::pin(reservations::patch(&call)),
-            Function::Reservations => Box::pin(reservations::get(&call)),
-            Function::Reset => Box::pin(reset::post(&call)),
-            Function::Stats => Box::pin(stats::get(&call)),
-            Function::Tokens => Box::pin(tokens::post(&call)),
-            Function::Transactions => Box::pin(transactions::get(&call)),
+        let call = Call { resource, method, config, service, catalogue, access, trace, headers, query, body };
+        // Boxed, so that every request carries the future of what it asks for and not the largest of all.
+        let answer: BoxFuture<'_, _> = match resource {
+            Resource::Accounts => Box::pin(accounts::get(&call)),
+            Resource::Billing => Box::pin(billing::get(&call)),
+            Resource::Generations => Box::pin(generations::post(&call)),
+            Resource::Health => Box::pin(health::get(&call)),
+            Resource::Refunds => Box::pin(refunds::post(&call)),
+            Resource::Reservations if method == Method::POST => Box::pin(reservations::post(&call)),
+            Resource::Reservations if method == Method::PATCH => Box::pin(reservations::patch(&call)),
+            Resource::Reservations => Box::pin(reservations::get(&call)),
+            Resource::Reset => Box::pin(reset::post(&call)),
+            Resource::Stats => Box::pin(stats::get(&call)),
+            Resource::Tokens => Box::pin(tokens::post(&call)),
+            Resource::Transactions => Box::pin(transactions::get(&call)),
         };
         answer.await
     }
 
     /// What every response has.
-    fn finish(&self, function: Function, method: &Method, request: &HeaderMap, trace: &Trace, response: &mut Response) {
+    fn finish(&self, resource: Resource, method: &Method, request: &HeaderMap, trace: &Trace, response: &mut Response) {
         if method == Method::HEAD {
             let length = response.body().size_hint().exact();
             *response.body_mut() = ResponseBody::from(());
@@ -184,14 +188,14 @@ impl App {
             headers.insert("x-request-id", id);
         }
         if let Ok(settings) = &self.settings {
-            cors::allow(&settings.config.cors_origins, function, request, headers);
+            cors::allow(&settings.config.cors_origins, resource, request, headers);
         }
     }
 
     /// Whether this is the first call that only came in because everything is open.
-    fn warns_open(&self, function: Function) -> bool {
+    fn warns_open(&self, resource: Resource) -> bool {
         let open = self.settings.as_ref().is_ok_and(|settings| access::is_open(&settings.config));
-        open && function != Function::Health && !self.warned_open.swap(true, Ordering::Relaxed)
+        open && resource != Resource::Health && !self.warned_open.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -218,7 +222,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 
 /// The one log line of a request.
 struct Line<'a> {
-    function: Function,
+    resource: Resource,
     method: &'a Method,
     trace: &'a Trace,
     begun: Instant,
@@ -229,7 +233,7 @@ impl Line<'_> {
     fn write(&self, status: u16) -> (Level, String) {
         let mut fields = Map::new();
         fields.insert("requestId".into(), self.trace.request_id.as_str().into());
-        fields.insert("function".into(), self.function.name().into());
+        fields.insert("function".into(), self.resource.name().into());
         fields.insert("method".into(), self.method.as_str().into());
         if let Some(user) = self.trace.user() {
             fields.insert("user".into(), user.as_str().into());

@@ -16,8 +16,8 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     access::Access,
-    function::Function,
     problem::{BODY_MAX, Failure, Problem, Reason},
+    resource::Resource,
 };
 use crate::{
     config::Config,
@@ -84,7 +84,7 @@ pub(super) fn list(headers: &HeaderMap, name: HeaderName) -> Option<String> {
 
 /// A request that was let in.
 pub(super) struct Call<'a> {
-    pub(super) function: Function,
+    pub(super) resource: Resource,
     pub(super) method: &'a Method,
     pub(super) config: &'a Config,
     pub(super) service: &'a Result<Arc<StatsService>, StoreError>,

@@ -100,10 +100,10 @@ impl Telling {
     }
 }
 
-/// What makes two requests the same: method, function, user, and the same JSON, however it is spaced or ordered.
+/// What makes two requests the same: method, resource, user, and the same JSON, however it is spaced or ordered.
 fn fingerprint(call: &Call<'_>, user: &UserId) -> Result<String, Problem> {
     let body: Value = serde_json::from_slice(&call.body).map_err(|_| Problem::InvalidJson(Reason::NotJson))?;
-    let name = call.function.name();
+    let name = call.resource.name();
     let asked = if call.method == Method::POST { name.to_owned() } else { format!("{} {name}", call.method) };
     let digest: [u8; 32] = Sha256::digest(format!("{asked}\n{user}\n{body}")).into();
     let (high, low) = digest.split_at(16);

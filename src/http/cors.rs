@@ -6,11 +6,11 @@ use hyper::{
     },
 };
 
-use super::function::Function;
+use super::resource::Resource;
 
 /// Lets a page of an allowed origin read the answer (the Fetch standard's CORS protocol). Others get no header, so
 /// their browser keeps the answer from them.
-pub(super) fn allow(allowed: &[String], function: Function, request: &HeaderMap, response: &mut HeaderMap) {
+pub(super) fn allow(allowed: &[String], resource: Resource, request: &HeaderMap, response: &mut HeaderMap) {
     if allowed.is_empty() {
         return;
     }
@@ -25,7 +25,7 @@ pub(super) fn allow(allowed: &[String], function: Function, request: &HeaderMap,
         ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static("Idempotent-Replayed, Retry-After, X-Request-Id"),
     );
-    response.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(function.allow()));
+    response.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(resource.allow()));
     response.insert(
         ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, Accept-Language"),

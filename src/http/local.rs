@@ -18,7 +18,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{App, Function, Response, respond};
+use super::{App, Resource, Response, respond};
 use crate::log;
 
 const PAGE: &str = include_str!("../../public/index.html");
@@ -94,10 +94,8 @@ impl LocalServer {
 
 async fn route(app: &App, request: Request<Incoming>) -> Response {
     let path = request.uri().path();
-    if let Some(name) = path.strip_prefix("/api/")
-        && let Some(function) = Function::ALL.into_iter().find(|function| function.name() == name)
-    {
-        return app.answer(function, request, |_, line| log::write(line)).await;
+    if let Some(resource) = Resource::at(path) {
+        return app.answer(resource.function(), request, |_, line| log::write(line)).await;
     }
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
     match path {

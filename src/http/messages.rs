@@ -2,7 +2,7 @@
 
 mod outcomes;
 
-pub(super) use self::outcomes::{of_capture, of_extension, of_outcome, of_reservation, of_reset, of_status};
+pub(super) use self::outcomes::{of_capture, of_extension, of_outcome, of_refund, of_reservation, of_reset, of_status};
 use super::problem::{BODY_MAX, Problem, Reason};
 use crate::{
     ledger::{AMOUNT_MAX, CapPeriod, GRANTS_MAX, RESERVATIONS_MAX, ReservationStatus, Timestamp},
@@ -233,6 +233,12 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
             .choose(
                 "ce doit être l'id d'une réservation : res_ et 1 à 64 caractères parmi A–Z a–z 0–9 - _",
                 "it must be the id of a reservation: res_ and 1 to 64 characters from A–Z a–z 0–9 - _",
+            )
+            .to_owned(),
+        Reason::NotATransactionId => locale
+            .choose(
+                "ce doit être l'id d'une opération, par exemple 1795461624119-0",
+                "it must be the id of a transaction, for example 1795461624119-0",
             )
             .to_owned(),
         Reason::NotABoolean => locale.choose("ce doit être true ou false", "it must be true or false").to_owned(),

@@ -58,6 +58,7 @@ pub(super) enum Reason {
     NotAClock,
     NotACursor,
     NotAReservationId,
+    NotATransactionId,
     NotABoolean,
     OnlyFor { action: &'static str },
     NotOneOf(Vec<String>),

@@ -89,7 +89,11 @@ impl Client {
 
     /// A request to `path`, which begins with the function's name.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let function = path.split('?').next().unwrap();
+        let function = match path.split('?').next().unwrap() {
+            // By a rewrite.
+            "refunds" => "transactions",
+            own => own,
+        };
         let base = self.bases.get(function).unwrap_or_else(|| panic!("no function {function}"));
         let request = self.http.request(method, format!("{base}/api/{path}"));
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))

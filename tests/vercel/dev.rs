@@ -37,6 +37,9 @@ async fn every_function_answers() {
     let body = json!({"userId": "alice", "reservationId": id, "action": "capture", "amount": 4});
     let captured = client.patch("reservations", body).await;
     assert_eq!(captured.ok()["message"], "4 tokens débités. Nouveau solde : 5993.");
+    let body = json!({"userId": "alice", "transactionId": captured.ok()["transaction"]["id"]});
+    let refunded = client.post("refunds", body).await;
+    assert_eq!(refunded.ok()["message"], "4 tokens remboursés. Nouveau solde : 5997.");
     let reset = client.post("reset", json!({"userId": "alice"})).await;
     assert_eq!(reset.ok()["stats"]["tokenBalance"], 5000);
     let health = client.get("health").await;
@@ -47,13 +50,15 @@ async fn every_function_answers() {
     assert_eq!(accounts.ok()["accounts"][0]["userId"], "alice");
 
     let mut called = BTreeSet::new();
-    for answer in [stats, article, credit, history, reserved, captured, reset, health, billing, accounts] {
+    for answer in [stats, article, credit, history, reserved, captured, refunded, reset, health, billing, accounts] {
         assert_headers(&answer);
         assert_eq!(answer.header("content-type"), Some("application/json"));
         let line = answer.line_of(dev.process());
         assert_eq!((&line["status"], &line["level"]), (&json!(200), &json!("info")), "{line}");
         called.insert(line["function"].as_str().unwrap().to_owned());
     }
+    // Which share a function with another.
+    assert!(called.remove("refunds"));
     assert_eq!(called, functions());
     assert_eq!(called, FUNCTIONS.map(str::to_owned).into());
 }

@@ -30,6 +30,18 @@ fn of_balance(balance: i64, locale: Locale) -> String {
     }
 }
 
+/// What a refund gave back.
+pub(in crate::http) fn of_refund(outcome: &Outcome, locale: Locale) -> String {
+    let balance = outcome.stats.token_balance;
+    match outcome.transaction.as_ref().map(|refund| refund.entry.amount.get()) {
+        None => of_balance(balance, locale),
+        Some(amount) => match locale {
+            Locale::French => format!("{} remboursé{}. Nouveau solde : {balance}.", tokens(amount), plural(amount)),
+            Locale::English => format!("{} refunded. New balance: {balance}.", tokens(amount)),
+        },
+    }
+}
+
 /// What a reset did.
 pub(in crate::http) fn of_reset(outcome: &Outcome, locale: Locale) -> String {
     let balance = outcome.stats.token_balance;
@@ -69,25 +81,22 @@ pub(in crate::http) fn of_status(reservation: &ReservationStats, balance: i64, l
 
 /// What a capture debited, and what it leaves.
 pub(in crate::http) fn of_capture(outcome: &Outcome, locale: Locale) -> String {
-    let debited =
-        if outcome.transaction.is_some() { of_outcome(outcome, locale) } else { of_reservation(outcome, locale) };
-    let Some(reservation) = &outcome.reservation else { return debited };
-    let (remaining, shortfall) = (reservation.remaining, reservation.shortfall);
-    let mut told = debited;
-    if remaining > 0 {
-        told.push_str(&match locale {
-            Locale::French if remaining > 1 => format!(" {} restent réservés.", tokens(remaining)),
-            Locale::French => format!(" {} reste réservé.", tokens(remaining)),
-            Locale::English => format!(" Still reserved: {}.", tokens(remaining)),
-        });
-    }
-    if shortfall > 0 {
-        told.push_str(&match locale {
-            Locale::French => format!(" Le solde ne couvrait pas {}.", tokens(shortfall)),
-            Locale::English => format!(" Not covered by the balance: {}.", tokens(shortfall)),
-        });
-    }
-    told
+    let debited = match outcome.transaction {
+        Some(_) => of_outcome(outcome, locale),
+        None => of_reservation(outcome, locale),
+    };
+    let (remaining, shortfall) =
+        outcome.reservation.as_ref().map_or((0, 0), |reservation| (reservation.remaining, reservation.shortfall));
+    let left = (remaining > 0).then(|| match locale {
+        Locale::French if remaining > 1 => format!("{} restent réservés.", tokens(remaining)),
+        Locale::French => format!("{} reste réservé.", tokens(remaining)),
+        Locale::English => format!("Still reserved: {}.", tokens(remaining)),
+    });
+    let missing = (shortfall > 0).then(|| match locale {
+        Locale::French => format!("Le solde ne couvrait pas {}.", tokens(shortfall)),
+        Locale::English => format!("Not covered by the balance: {}.", tokens(shortfall)),
+    });
+    [Some(debited), left, missing].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// Until when a reservation lasts.

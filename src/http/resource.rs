@@ -1,0 +1,133 @@
+use hyper::Method;
+
+use super::function::Function;
+use crate::credentials::Scope;
+
+/// What callers ask for. Most have a function of their own; the others share a neighbour's, by a rewrite in `vercel.json`,
+/// which leaves the path as the caller wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// `GET /api/accounts`.
+    Accounts,
+    /// `GET /api/billing`.
+    Billing,
+    /// `POST /api/generations`.
+    Generations,
+    /// `GET /api/health`.
+    Health,
+    /// `POST /api/refunds`, of the function `transactions`.
+    Refunds,
+    /// `GET`, `POST` and `PATCH /api/reservations`.
+    Reservations,
+    /// `POST /api/reset`.
+    Reset,
+    /// `GET /api/stats`.
+    Stats,
+    /// `POST /api/tokens`.
+    Tokens,
+    /// `GET /api/transactions`.
+    Transactions,
+}
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// Everybody.
+    Everybody,
+    /// The holders of a service key with this scope, or a greater one.
+    Service(Scope),
+    /// The platform's cron.
+    Cron,
+}
+
+impl Resource {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Accounts,
+        Self::Billing,
+        Self::Generations,
+        Self::Health,
+        Self::Refunds,
+        Self::Reservations,
+        Self::Reset,
+        Self::Stats,
+        Self::Tokens,
+        Self::Transactions,
+    ];
+
+    /// The one at this path; `None` where there is nothing.
+    #[must_use]
+    pub fn at(path: &str) -> Option<Self> {
+        let name = path.strip_prefix("/api/")?;
+        Self::ALL.into_iter().find(|resource| resource.name() == name)
+    }
+
+    /// What a request to `function` with this path asks for. A path that names nothing of the function's means its own.
+    pub(super) fn of(function: Function, path: &str) -> Self {
+        Self::at(path).filter(|resource| resource.function() == function).unwrap_or(function.own())
+    }
+
+    /// The function that answers.
+    #[must_use]
+    pub const fn function(self) -> Function {
+        match self {
+            Self::Accounts => Function::Accounts,
+            Self::Billing => Function::Billing,
+            Self::Generations => Function::Generations,
+            Self::Health => Function::Health,
+            Self::Reservations => Function::Reservations,
+            Self::Reset => Function::Reset,
+            Self::Stats => Function::Stats,
+            Self::Tokens => Function::Tokens,
+            Self::Refunds | Self::Transactions => Function::Transactions,
+        }
+    }
+
+    /// The last part of its path, and its name in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Billing => "billing",
+            Self::Generations => "generations",
+            Self::Health => "health",
+            Self::Refunds => "refunds",
+            Self::Reservations => "reservations",
+            Self::Reset => "reset",
+            Self::Stats => "stats",
+            Self::Tokens => "tokens",
+            Self::Transactions => "transactions",
+        }
+    }
+
+    /// The methods it takes, for `Allow`.
+    pub(super) const fn allow(self) -> &'static str {
+        match self {
+            Self::Accounts | Self::Billing | Self::Health | Self::Stats | Self::Transactions => "GET, HEAD, OPTIONS",
+            Self::Generations | Self::Refunds | Self::Reset | Self::Tokens => "POST, OPTIONS",
+            Self::Reservations => "GET, HEAD, POST, PATCH, OPTIONS",
+        }
+    }
+
+    pub(super) fn takes(self, method: &Method) -> bool {
+        self.allow().split(", ").any(|taken| taken == method.as_str())
+    }
+
+    /// Who may call it with this method.
+    pub(super) fn audience(self, method: &Method) -> Audience {
+        match self {
+            Self::Health => Audience::Everybody,
+            Self::Billing => Audience::Cron,
+            Self::Stats | Self::Transactions => Audience::Service(Scope::Read),
+            Self::Reservations if !changes(method) => Audience::Service(Scope::Read),
+            Self::Generations | Self::Reservations => Audience::Service(Scope::Spend),
+            Self::Refunds | Self::Tokens => Audience::Service(Scope::Credit),
+            Self::Accounts | Self::Reset => Audience::Service(Scope::Admin),
+        }
+    }
+}
+
+/// Whether a request with this method changes something, and so has a body; the others only read.
+pub(super) fn changes(method: &Method) -> bool {
+    method == Method::POST || method == Method::PATCH
+}
