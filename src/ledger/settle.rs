@@ -43,9 +43,13 @@ pub(super) fn settle(account: &mut Account, terms: Terms<'_>, writing: &mut Writ
         account.changes = account.changes.saturating_add(u64::from(!planned.is_empty()));
         planned.make(account);
         plan = terms.catalogue.plan(&account.plan)?;
-        if let Some(entry) = bill(account, plan, due, terms, writing) {
-            billed.tokens = billed.tokens.saturating_add(entry.entry.amount.get());
-            writing.entries.push(entry);
+        match bill(account, plan, due, terms, writing) {
+            Some(entry) => {
+                billed.tokens = billed.tokens.saturating_add(entry.entry.amount.get());
+                writing.entries.push(entry);
+            }
+            // The next billing is another, and perhaps the plan.
+            None => account.changes = account.changes.saturating_add(1),
         }
         let billed_at = std::mem::replace(&mut due, account.billing.next(plan.time_zone()));
         // A calendar that no longer moves on (its end, far beyond any clock) must not hold the request.
