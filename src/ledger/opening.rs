@@ -80,8 +80,9 @@ pub(super) fn reopen(
     }
     let last = opening.last().map_or(TransactionId::ZERO, |transaction| transaction.id);
     account.last_entry = before.last_entry.max(last);
+    // An opening without an entry is a change too.
+    account.changes = before.changes.saturating_add(u64::from(account.version == 0));
     account.version = before.version.saturating_add(account.version);
-    account.changes = before.changes;
     account.archives = before.archives.saturating_add(1);
     account.clock = before.clock;
     writing.entries.append(&mut opening);

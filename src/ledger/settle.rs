@@ -40,7 +40,6 @@ pub(super) fn settle(account: &mut Account, terms: Terms<'_>, writing: &mut Writ
         }
         billed.periods = billed.periods.saturating_add(1);
         let planned = std::mem::take(&mut account.planned);
-        account.changes = account.changes.saturating_add(u64::from(!planned.is_empty()));
         planned.make(account);
         plan = terms.catalogue.plan(&account.plan)?;
         match bill(account, plan, due, terms, writing) {
