@@ -122,7 +122,7 @@ impl<'a> Group<'a> {
                     if self.taken(&draft, texts)? {
                         continue;
                     }
-                    // What closed a reservation was another commit, which this one knows nothing of.
+                    // What closed a reservation or refunded a debit was another commit, which this one knows nothing of.
                     conflicts = conflicts.saturating_add(1);
                     if conflicts > CONFLICTS_MAX {
                         return Err(StoreError::Contended);
@@ -213,7 +213,8 @@ impl<'a> Group<'a> {
     }
 
     /// Answers the members whose keys have records. A record that a lost commit of this very group wrote says that it was
-    /// written; then all its answers hold. False if only reservations were found that another commit has closed.
+    /// written; then all its answers hold. False if another commit than those has closed a reservation or refunded a debit:
+    /// then the others are to be decided on what it made.
     fn taken(&mut self, draft: &Draft, texts: Vec<Option<String>>) -> Result<bool, StoreError> {
         let mut found = Vec::new();
         for ((name, _), (owner, text)) in draft.commit.records.iter().zip(draft.owners.iter().zip(texts)) {
@@ -227,7 +228,8 @@ impl<'a> Group<'a> {
             self.answer(lost);
             return Ok(true);
         }
-        let any = !found.is_empty();
+        let answers = found.iter().any(|(_, is_refund, _)| !is_refund);
+        let refunded = found.iter().any(|(_, is_refund, _)| *is_refund);
         // A key's own answer comes before what its request would meet.
         found.sort_by_key(|(_, is_refund, _)| *is_refund);
         for (number, is_refund, record) in found {
@@ -237,7 +239,7 @@ impl<'a> Group<'a> {
                 self.reply(number, Reply::Replayed(record));
             }
         }
-        Ok(any)
+        Ok(answers && !refunded)
     }
 
     fn knows_refunded(&mut self, number: usize) {
