@@ -2,12 +2,12 @@ use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    Reply, Shared,
+    Decision, Reply, Shared,
     draft::{Draft, Drafted},
     lanes::Waiting,
 };
 use crate::{
-    ledger::{Command, ReservationId, ReservationStats, UserId},
+    ledger::{Billed, Command, ReservationId, ReservationStats, UserId},
     mutation::{Mutation, planted},
     store::{Committed, History, OnceRecord, RecordName, Revision, StoreError, Stored, pause_before},
     unreadable::Unreadable,
@@ -80,7 +80,7 @@ impl<'a> Group<'a> {
     }
 
     async fn try_commit(&mut self) -> Result<(), StoreError> {
-        let mut base = match self.shared.lanes.guess(self.user) {
+        let mut base = match self.shared.lanes.take_guess(self.user) {
             Some(guess) => Base::Guess(guess),
             None => self.loaded().await?,
         };
@@ -90,6 +90,9 @@ impl<'a> Group<'a> {
             // Who has gone away, or was told that it took too long, wants nothing more.
             self.members.retain(|member| !member.waiting.reply.is_closed());
             if self.members.is_empty() {
+                if let Base::Guess(stored) | Base::Loaded(Some(stored)) = base {
+                    self.shared.lanes.remember(self.user, stored);
+                }
                 return Ok(());
             }
             let draft = match Draft::make(self.shared, self.user, &mut self.members, base.stored())? {
@@ -103,14 +106,19 @@ impl<'a> Group<'a> {
             // then the lost commit, should it still arrive, finds another revision.
             if !draft.writes && self.in_doubt.is_empty() {
                 if matches!(base, Base::Loaded(_)) || planted(Mutation::AnswerRefusalFromGuess) {
-                    self.answer(draft);
+                    self.answer(draft.answers);
                 } else {
                     base = self.loaded().await?;
                 }
                 continue;
             }
             match self.shared.store.commit(&draft.commit).await {
-                Ok(Committed::Done) => self.written(draft),
+                Ok(Committed::Done) => {
+                    let Draft { commit, after, answers, .. } = draft;
+                    self.shared.lanes.remember(self.user, Stored { revision: commit.revision, account: after });
+                    self.answer(answers);
+                    return Ok(());
+                }
                 Ok(Committed::Conflict(stored)) => {
                     conflicts = conflicts.saturating_add(1);
                     if conflicts > CONFLICTS_MAX {
@@ -187,27 +195,21 @@ impl<'a> Group<'a> {
             let mark = self.shared.store.written_by(self.user, history, id).await?;
             if mark.as_ref() == Some(&draft.commit.revision) {
                 let draft = self.in_doubt.swap_remove(index);
-                self.answer(draft);
+                self.answer(draft.answers);
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    fn written(&mut self, draft: Draft) {
-        let stored = Stored { revision: draft.commit.revision.clone(), account: draft.after.clone() };
-        self.shared.lanes.remember(self.user, stored);
-        self.answer(draft);
-    }
-
-    /// Answers with what `draft` decided.
-    fn answer(&mut self, mut draft: Draft) {
+    /// Answers with what a draft decided.
+    fn answer(&mut self, mut answers: Vec<(usize, Decision, Billed)>) {
         if planted(Mutation::SwapAnswers)
-            && let [first, .., last] = draft.answers.as_mut_slice()
+            && let [first, .., last] = answers.as_mut_slice()
         {
             std::mem::swap(&mut first.0, &mut last.0);
         }
-        for (number, decision, billed) in draft.answers {
+        for (number, decision, billed) in answers {
             self.reply(number, Reply::Decided { decision, billed });
         }
     }
@@ -225,7 +227,7 @@ impl<'a> Group<'a> {
         let own = |record: &OnceRecord| self.in_doubt.iter().position(|lost| lost.commit.revision == record.commit);
         if let Some(index) = found.iter().find_map(|(_, _, record)| own(record)) {
             let lost = self.in_doubt.swap_remove(index);
-            self.answer(lost);
+            self.answer(lost.answers);
             return Ok(true);
         }
         let answers = found.iter().any(|(_, is_refund, _)| !is_refund);

@@ -68,9 +68,9 @@ impl Lanes {
         Some(lane.drain(..count).collect())
     }
 
-    /// The account of `user` as it was seen last.
-    pub(super) fn guess(&self, user: &UserId) -> Option<Stored> {
-        self.state().guesses.get(user).cloned()
+    /// Takes the account of `user` as it was seen last. Whoever leads the lane puts it, or what it has become, back.
+    pub(super) fn take_guess(&self, user: &UserId) -> Option<Stored> {
+        self.state().guesses.pop(user)
     }
 
     pub(super) fn remember(&self, user: &UserId, stored: Stored) {

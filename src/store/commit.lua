@@ -2,9 +2,8 @@
 --
 -- KEYS[1]     account: hash `rev`, `doc`
 -- KEYS[2]     history: stream of `tx`, `c`
--- KEYS[3]     archive: where the history goes at a reset; the history itself when there is none
--- KEYS[4]     usage: hash of texts, dropped where the history is archived; the history itself when nothing changes it
--- KEYS[5..]   records: one string each
+-- KEYS[3..]   archive: where the history goes at a reset, if it does; then usage: a hash of texts, if something changes it,
+--             which is dropped where the history is archived; then records: one string each
 --
 -- ARGV[1]     the revision that the account must have; '' when there must be no account
 -- ARGV[2]     the new revision, also the entries' `c`
@@ -26,11 +25,19 @@
 -- The one write that can fail (an id that does not increase, no memory) is the first, so a failure leaves nothing half
 -- done.
 
-local account, history, archive, usage = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local account, history = KEYS[1], KEYS[2]
 local expected, revision, document, archive_after = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local entries, fields = tonumber(ARGV[5]), tonumber(ARGV[6])
 local first_entry, first_field, first_text = 7, 7 + 2 * entries, 7 + 2 * (entries + fields)
-local first_record = 5
+
+local archive, usage
+local first_record = 3
+if archive_after ~= '' then
+  archive, first_record = KEYS[first_record], first_record + 1
+end
+if archive or fields > 0 then
+  usage, first_record = KEYS[first_record], first_record + 1
+end
 
 if #KEYS >= first_record then
   local reply, found = { 'taken' }, false
@@ -57,7 +64,7 @@ end
 if archive_after ~= '' and redis.call('EXISTS', archive) == 1 then
   return { 'orphan' }
 end
-if usage ~= history then
+if usage then
   redis.call('HLEN', usage) -- fails if it is no hash
 end
 

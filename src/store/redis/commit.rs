@@ -74,19 +74,16 @@ impl RedisStore {
         let Commit { user, expected, revision, document, entries, archive, records, usage, due: _, now: _ } = commit;
         // While a slot moves to another node, a call that names a key that is not there has to wait: so neither an archive
         // nor the usage is named in vain.
-        let archived = archive.map_or(History::Current, |Archive { number, .. }| History::Archived(number));
-        let history = self.keys.history(user, History::Current);
-        let used = if archive.is_none() && usage.is_empty() { history.clone() } else { self.keys.usage(user) };
-        let mut call = cmd("EVALSHA");
-        call.arg(COMMIT.get_hash())
-            .arg(4_usize.saturating_add(records.len()))
-            .arg(self.keys.account(user))
-            .arg(history)
-            .arg(self.keys.history(user, archived))
-            .arg(used);
-        for (name, _) in records {
-            call.arg(self.keys.record(user, name));
+        let mut keys = vec![self.keys.account(user), self.keys.history(user, History::Current)];
+        if let Some(Archive { number, .. }) = archive {
+            keys.push(self.keys.history(user, History::Archived(*number)));
         }
+        if archive.is_some() || !usage.is_empty() {
+            keys.push(self.keys.usage(user));
+        }
+        keys.extend(records.iter().map(|(name, _)| self.keys.record(user, name)));
+        let mut call = cmd("EVALSHA");
+        call.arg(COMMIT.get_hash()).arg(keys.len()).arg(keys);
         call.arg(expected.as_ref().map_or("", Revision::as_str))
             .arg(revision.as_str())
             .arg(document)
