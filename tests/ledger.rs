@@ -2,6 +2,7 @@
 //! an expiry and a billing; tables of the limits, of grants and of damaged documents.
 
 mod allowances;
+mod damaged_documents;
 mod documents;
 pub(crate) mod grants;
 mod histories;
