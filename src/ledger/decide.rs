@@ -183,7 +183,7 @@ fn apply(
             let latest = now.max(account.last_entry.timestamp());
             if grant.expires_at.is_some_and(|expires_at| expires_at <= latest) {
                 Err(Refusal::ExpiredAlready)
-            } else if !account.grants.has_place_for(*grant) {
+            } else if !account.grants.has_places_for([*grant]) {
                 Err(Refusal::TooManyGrants)
             } else {
                 credit(account, *amount, *grant, text, metadata.clone(), now).map(wrote)

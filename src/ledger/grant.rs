@@ -276,9 +276,11 @@ impl Grants {
         expiring.min_by_key(|(_, expires_at)| *expires_at)
     }
 
-    /// Whether a credit of this kind joins a grant, or can begin one.
-    pub(super) fn has_place_for(&self, kind: GrantKind) -> bool {
-        self.0.len() < GRANTS_MAX || self.0.iter().any(|grant| grant.kind == kind)
+    /// Whether credits of these kinds, each another one, join grants, or can begin some.
+    pub(super) fn has_places_for(&self, kinds: impl IntoIterator<Item = GrantKind>) -> bool {
+        let is_new = |kind: &GrantKind| !self.0.iter().any(|grant| grant.kind == *kind);
+        let new = kinds.into_iter().filter(is_new).count();
+        new == 0 || self.0.len().saturating_add(new) <= GRANTS_MAX
     }
 
     /// Adds tokens. The caller has checked that the balance can hold them.

@@ -42,7 +42,7 @@ pub(super) fn refund(
     if let Some(amount) = Amount::new(rest) {
         join(&mut grants, Paid { grant: Source::Refund.into(), amount });
     }
-    if grants.iter().any(|paid| !account.grants.has_place_for(paid.grant)) {
+    if !account.grants.has_places_for(grants.iter().map(|paid| paid.grant)) {
         return Err(Refusal::TooManyGrants);
     }
     for Paid { grant, amount } in &grants {
