@@ -51,12 +51,15 @@ fn next(account: &Account, plan: &Plan, catalogue: &Catalogue) -> Vec<Coming> {
     let expiry = account.grants.first_to_expire().map(|(_, expires_at)| expires_at);
     let holding = account.reservations.iter().filter(|reservation| !reservation.held.is_empty());
     let reservation = holding.map(|reservation| reservation.expires_at).min();
-    let next_plan = account.planned.plan.as_ref().and_then(|name| catalogue.plan(name).ok()).unwrap_or(plan);
-    let bills = next_plan.monthly_allowance() > 0 || next_plan.carry_over() != CarryOver::All;
-    let Some(at) = [Some(billing).filter(|_| bills), expiry, reservation].into_iter().flatten().min() else {
-        return Vec::new();
-    };
+    let mut instants: Vec<_> = [Some(billing), expiry, reservation].into_iter().flatten().collect();
+    instants.sort_unstable();
+    // A billing may bring and take nothing.
+    let mut coming = instants.into_iter().map(|at| coming_at(at, at == billing, account, plan, catalogue));
+    coming.find(|coming| !coming.is_empty()).unwrap_or_default()
+}
 
+/// What happens at `at` if nothing does before.
+fn coming_at(at: Timestamp, bills: bool, account: &Account, plan: &Plan, catalogue: &Catalogue) -> Vec<Coming> {
     let ending = account.reservations.iter().filter(|reservation| reservation.expires_at == at);
     let (mut returned, mut returned_late, mut returned_allowance) = (0_u64, 0_u64, 0_u64);
     for held in ending.flat_map(|reservation| &reservation.held) {
@@ -71,7 +74,8 @@ fn next(account: &Account, plan: &Plan, catalogue: &Catalogue) -> Vec<Coming> {
     let is_over = |kind: GrantKind| kind.expires_at.is_some_and(|expires_at| expires_at <= at);
     let mut expired = account.grants.total_of(is_over).saturating_add(returned_late);
     let mut allowance = 0;
-    if at == billing {
+    if bills {
+        let next_plan = account.planned.plan.as_ref().and_then(|name| catalogue.plan(name).ok()).unwrap_or(plan);
         if let CarryOver::AtMost(kept) = next_plan.carry_over() {
             let stays = |kind: GrantKind| kind.source == Source::Monthly && !is_over(kind);
             let kept = kept.saturating_sub(account.grants.held_of(stays).saturating_sub(returned_allowance));
