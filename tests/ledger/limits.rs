@@ -2,8 +2,8 @@
 
 use jeton::{
     ledger::{
-        AMOUNT_MAX, Account, Amount, Command, ContentType, Decided, GrantKind, Refusal, Source, Terms, Timestamp,
-        Transaction, UserId, decide,
+        AMOUNT_MAX, Account, Amount, Command, ContentType, Decided, GrantKind, Outcome, Refusal, Source, Stats, Terms,
+        Timestamp, Transaction, UserId, decide,
     },
     locale::Locale,
     plans::Catalogue,
@@ -11,7 +11,7 @@ use jeton::{
 };
 use serde_json::json;
 
-use super::{DAY, at, catalogue_with, tokens};
+use super::{DAY, asks::refund, at, catalogue_with, histories::assert_all_verified, tokens};
 
 /// 2027-01-05T00:00Z, a billing day.
 pub(super) const JANUARY: u64 = 1_799_107_200_000;
@@ -21,6 +21,10 @@ pub(super) struct Desk {
     pub(super) catalogue: Catalogue,
     pub(super) account: Option<Account>,
     pub(super) now: Timestamp,
+    pub(super) stage: Stage,
+    /// Since the last opening.
+    pub(super) history: Vec<Transaction>,
+    archives: Vec<Vec<Transaction>>,
 }
 
 impl Desk {
@@ -31,16 +35,46 @@ impl Desk {
     /// `allowance` may say more lines of the plan.
     pub(super) fn with(opening: u64, allowance: &str) -> Self {
         let lines = [("opening_balance", opening.to_string()), ("monthly_allowance", allowance.to_owned())];
-        Self { catalogue: catalogue_with(&lines), account: None, now: at(JANUARY) }
+        Self::on(catalogue_with(&lines))
+    }
+
+    pub(super) fn on(catalogue: Catalogue) -> Self {
+        let (stage, history, archives) = (Stage::Production, Vec::new(), Vec::new());
+        Self { catalogue, account: None, now: at(JANUARY), stage, history, archives }
     }
 
     pub(super) fn ask(&mut self, command: &Command) -> Decided {
         let user = UserId::new("somebody").unwrap();
-        let terms =
-            Terms { catalogue: &self.catalogue, now: self.now, locale: Locale::French, stage: Stage::Production };
+        let terms = Terms { catalogue: &self.catalogue, now: self.now, locale: Locale::French, stage: self.stage };
         let decided = decide(self.account.take(), &user, command, terms).unwrap();
         self.account = Some(decided.account.clone());
+        let mut entries = decided.entries.clone();
+        if let Some(after) = decided.archive_after {
+            self.history.extend(entries.drain(..after));
+            self.archives.push(std::mem::take(&mut self.history));
+        }
+        self.history.extend(entries);
         decided
+    }
+
+    /// The same at another instant.
+    pub(super) fn ask_at(&mut self, now: u64, command: &Command) -> Decided {
+        self.now = at(now);
+        self.ask(command)
+    }
+
+    /// The same, granted.
+    pub(super) fn done(&mut self, command: &Command) -> Outcome {
+        self.ask(command).result.unwrap_or_else(|refused| panic!("{command:?}: {refused:?}"))
+    }
+
+    pub(super) fn stats(&mut self) -> Stats {
+        self.done(&Command::Touch).stats
+    }
+
+    /// `jeton verify` finds nothing.
+    pub(super) fn assert_sound(&self) {
+        assert_all_verified(self.account.as_ref().unwrap(), &self.catalogue, &self.archives, &self.history);
     }
 
     /// What is left of each grant, in the order of spending.
@@ -59,7 +93,7 @@ pub(super) fn debit(cost: Option<u64>) -> Command {
     Command::Debit { content_type, cost: cost.map(tokens), description: None, metadata: None }
 }
 
-fn balance_or_refusal(decided: &Decided) -> Result<i64, Refusal> {
+pub(super) fn balance_or_refusal(decided: &Decided) -> Result<i64, Refusal> {
     decided.result.as_ref().map(|done| done.stats.token_balance).map_err(|refused| refused.refusal.clone())
 }
 
@@ -144,7 +178,7 @@ fn an_allowance_is_cut_to_the_room_and_its_period_is_over() {
                 "{case}"
             );
             assert_eq!(after.last_billing_date, before.next_billing_date, "{case}");
-            assert_eq!(after.version, before.version + u64::from(credited.is_some()), "{case}");
+            assert_eq!(after.version, before.version + 1, "{case}: with an entry and without one");
         }
     }
 }
@@ -205,12 +239,10 @@ fn the_callers_data_is_kept_with_the_entry() {
     let told = |entry: &Transaction| (entry.entry.description.to_string(), entry.entry.metadata.clone());
     let mut asks = [debit(None), credit(1, Source::Promotion)];
     for ask in &mut asks {
-        match ask {
-            Command::Debit { description, metadata: data, .. }
-            | Command::Credit { description, metadata: data, .. } => {
-                (*description, *data) = (Some("Mon texte".to_owned()), metadata.clone());
-            }
-            other => panic!("{other:?} has no data"),
+        if let Command::Debit { description, metadata: data, .. }
+        | Command::Credit { description, metadata: data, .. } = ask
+        {
+            (*description, *data) = (Some("Mon texte".to_owned()), metadata.clone());
         }
         let done = desk.ask(ask).result.unwrap().transaction.unwrap();
         assert_eq!(told(&done), ("Mon texte".to_owned(), metadata.clone()));
@@ -245,4 +277,27 @@ fn credits_make_a_thousand_grants_at_most() {
     assert_eq!(balance_or_refusal(&desk.ask(&credit(1, kind(999)))), FULL);
     desk.now = at(JANUARY + 40 * DAY);
     assert_eq!((balance_or_refusal(&desk.ask(&credit(1, kind(999)))), count(&mut desk)), (Ok(1_000), 1_000));
+}
+
+#[test]
+fn refunds_make_a_thousand_grants_at_most() {
+    let kind = |number: u64| GrantKind { expires_at: Some(at(JANUARY + 40 * DAY + number)), ..Source::Purchase.into() };
+    for (others, expected) in [(996, Ok(1_006)), (997, Err(Refusal::TooManyGrants)), (998, Err(Refusal::TooManyGrants))]
+    {
+        let mut desk = Desk::new(5, 300);
+        for number in 0..3 {
+            desk.done(&credit(1, kind(number)));
+        }
+        let debit = desk.done(&debit(Some(8))).transaction.unwrap();
+        for number in 0..others {
+            desk.done(&credit(1, kind(10 + number)));
+        }
+        // Two of the three that paid are there again; the third and the opening balance need a place.
+        desk.done(&credit(1, kind(0)));
+        desk.done(&credit(1, kind(1)));
+        let before = desk.account.clone();
+        let decided = desk.ask(&refund(&debit));
+        assert_eq!(balance_or_refusal(&decided), expected, "{others}");
+        assert_eq!(Some(decided.account) == before, expected.is_err(), "{others}: refused without a trace");
+    }
 }
