@@ -27,6 +27,7 @@ async fn who_may_do_what() {
         ("POST", "refunds", json!({"userId": "u", "transactionId": "1-0"}), "credit", 404),
         ("POST", "reset", json!({"userId": ""}), "admin", 400),
         ("GET", "accounts", Value::Null, "admin", 200),
+        ("PATCH", "accounts", json!({"userId": "u"}), "admin", 400),
         ("GET", "billing", Value::Null, "cron", 200),
     ];
     let scopes = ["read", "spend", "credit", "admin"];

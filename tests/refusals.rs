@@ -204,7 +204,7 @@ async fn methods_are_checked_first() {
         for (function, allow) in [
             ("stats", "GET, HEAD, OPTIONS"),
             ("transactions", "GET, HEAD, OPTIONS"),
-            ("accounts", "GET, HEAD, OPTIONS"),
+            ("accounts", "GET, HEAD, PATCH, OPTIONS"),
             ("billing", "GET, HEAD, OPTIONS"),
             ("health", "GET, HEAD, OPTIONS"),
             ("generations", "POST, OPTIONS"),

@@ -91,6 +91,7 @@ async fn check(app: &App, sent: &Sent, keyed: bool, stored: bool) {
                 "transaction_not_found",
                 "not_refundable",
                 "already_refunded",
+                "spending_cap_reached",
             ];
             by_a_rule.contains(&code.as_str()) || code.starts_with("reservation_")
         }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Every code with its status and the members that it adds.
-const PROBLEMS: [(&str, u16, &[&str]); 21] = [
+const PROBLEMS: [(&str, u16, &[&str]); 22] = [
     ("method_not_allowed", 405, &[]),
     ("unauthenticated", 401, &[]),
     ("forbidden", 403, &["requiredScope"]),
@@ -25,6 +25,7 @@ const PROBLEMS: [(&str, u16, &[&str]); 21] = [
     ("already_refunded", 409, &[]),
     ("not_refundable", 409, &[]),
     ("insufficient_tokens", 402, &["required", "available", "stats"]),
+    ("spending_cap_reached", 409, &["cap", "limit", "resetsAt"]),
     ("balance_limit_exceeded", 422, &[]),
     ("rate_limited", 429, &[]),
     ("store_unavailable", 503, &[]),

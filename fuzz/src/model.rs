@@ -53,9 +53,8 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
     let methods: &[Method] = match sent.resource {
         Resource::Generations | Resource::Refunds | Resource::Tokens | Resource::Reset => &[Method::POST],
         Resource::Reservations => &[Method::GET, Method::HEAD, Method::POST, Method::PATCH],
-        Resource::Accounts | Resource::Billing | Resource::Health | Resource::Stats | Resource::Transactions => {
-            &[Method::GET, Method::HEAD]
-        }
+        Resource::Accounts => &[Method::GET, Method::HEAD, Method::PATCH],
+        Resource::Billing | Resource::Health | Resource::Stats | Resource::Transactions => &[Method::GET, Method::HEAD],
     };
     let changes = changes(&sent.method);
     if !methods.contains(&sent.method) {
@@ -140,6 +139,7 @@ fn access(sent: &Sent) -> Option<&'static str> {
 /// The names that a request can have.
 fn names(sent: &Sent) -> &'static [&'static str] {
     match sent.resource {
+        Resource::Accounts if sent.method == Method::PATCH => &["userId", "plan", "caps", "effective"],
         Resource::Accounts => &["limit", "cursor", "query"],
         Resource::Billing | Resource::Health => &[],
         Resource::Stats | Resource::Reset => &["userId"],
@@ -229,6 +229,12 @@ fn bad_members(sent: &Sent, members: &[(String, Box<RawValue>)], keyed: bool) ->
             name if !names(sent).contains(&name) => false,
             "userId" => is(is_user_id),
             "reservationId" => is(is_reservation_id),
+            "plan" => is(|plan| plan == "standard"),
+            "caps" => {
+                bad.extend(bad_caps(raw.get()));
+                true
+            }
+            "effective" => is(|effective| ["now", "nextPeriod"].contains(&effective)),
             "transactionId" => is(is_transaction_id),
             "action" => is(|action| ["capture", "release", "extend"].contains(&action)),
             "final" => ["true", "false"].contains(&raw.get()),
@@ -267,6 +273,7 @@ fn bad_members(sent: &Sent, members: &[(String, Box<RawValue>)], keyed: bool) ->
         Resource::Reservations if sent.method == Method::POST => &["amount"],
         Resource::Reservations => &["reservationId", "action"],
         Resource::Refunds => &["transactionId"],
+        Resource::Accounts if !changes_caps(members) => &["plan"],
         _ => &[],
     };
     bad.extend(needed.iter().filter(|name| missing(name)).map(|name| (*name).to_owned()));
@@ -278,6 +285,24 @@ fn bad_members(sent: &Sent, members: &[(String, Box<RawValue>)], keyed: bool) ->
         bad.extend(foreign.map(|(name, _)| (*name).to_owned()));
     }
     bad
+}
+
+/// What is wrong within the caps of a change.
+fn bad_caps(raw: &str) -> Vec<String> {
+    let Ok(Members(caps)) = serde_json::from_str(raw) else { return vec!["caps".to_owned()] };
+    let right = |(index, (name, raw)): &(usize, &(String, Box<RawValue>))| {
+        let cap = raw.get() == "null" || digits(raw.get()).is_some_and(|tokens| tokens <= AMOUNT_MAX);
+        let first = !caps[..*index].iter().any(|(earlier, _)| earlier == name);
+        cap && first && ["daily", "monthly"].contains(&name.as_str())
+    };
+    let wrong = caps.iter().enumerate().filter(|member| !right(member));
+    wrong.map(|(_, (name, _))| format!("caps.{name}")).collect()
+}
+
+/// Whether a change is one of caps.
+fn changes_caps(members: &[(String, Box<RawValue>)]) -> bool {
+    let caps = members.iter().find(|(name, _)| name == "caps");
+    caps.is_some_and(|(_, raw)| serde_json::from_str(raw.get()).is_ok_and(|Members(caps)| !caps.is_empty()))
 }
 
 fn levels(value: &Value) -> usize {

@@ -5,12 +5,15 @@ use serde::Serialize;
 use super::{
     Response,
     call::Call,
+    change,
+    fields::Fields,
+    messages,
     problem::{Failure, Problem, Reason},
     query::Query,
     respond,
 };
 use crate::{
-    ledger::{Stats, Timestamp, UserId},
+    ledger::{Effective, PlanChange, Stats, Timestamp, UserId},
     stats_service::AccountPage,
 };
 
@@ -18,6 +21,9 @@ use crate::{
 const LIMIT_DEFAULT: u64 = 50;
 /// How many it can have.
 const LIMIT_MAX: u64 = 200;
+
+/// From when on a change holds, by the names that callers give it.
+const EFFECTIVE: [(&str, Effective); 2] = [("now", Effective::Now), ("nextPeriod", Effective::NextPeriod)];
 
 /// `GET /api/accounts`: a page of the accounts of all users, as they are now.
 pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
@@ -43,6 +49,33 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
     let page = call.service()?.list_accounts(&prefix, cursor, limit, call.trace.locale);
     let AccountPage { accounts, next_cursor } = call.stored(page).await?;
     respond::json(&Page { accounts: accounts.into_iter().map(Shown::from).collect(), next_cursor })
+}
+
+/// `PATCH /api/accounts`: changes plan and caps of a user.
+pub(super) async fn patch(call: &Call<'_>) -> Result<Response, Failure> {
+    let mut fields = Fields::parse(&call.body)?;
+    let user = call.user(fields.take_text("userId", &Reason::NotAUserId)?.as_deref())?;
+    let plans: Vec<(&str, &Arc<str>)> = call.catalogue.plans().map(|name| (&**name, name)).collect();
+    let plan = fields.take_choice("plan", &plans)?.cloned();
+    let (daily, monthly) = match fields.take_object("caps")? {
+        Some(mut caps) => {
+            let changes = (caps.take_cap("caps.daily")?, caps.take_cap("caps.monthly")?);
+            caps.finish()?;
+            changes
+        }
+        None => (None, None),
+    };
+    let effective = fields.take_choice("effective", &EFFECTIVE)?.unwrap_or_default();
+    fields.finish()?;
+    let change = PlanChange { plan, daily, monthly };
+    if change == PlanChange::default() {
+        return Err(Problem::invalid_field("plan", Reason::Required).into());
+    }
+    let message = match effective {
+        Effective::Now => messages::of_plan,
+        Effective::NextPeriod => messages::of_planned,
+    };
+    change::answer(call, &user, message, |service, caller| service.change_plan(&user, change, effective, caller)).await
 }
 
 /// What the list says of an account.

@@ -154,6 +154,7 @@ impl App {
         let call = Call { resource, method, config, service, catalogue, access, trace, headers, query, body };
         // Boxed, so that every request carries the future of what it asks for and not the largest of all.
         let answer: BoxFuture<'_, _> = match resource {
+            Resource::Accounts if method == Method::PATCH => Box::pin(accounts::patch(&call)),
             Resource::Accounts => Box::pin(accounts::get(&call)),
             Resource::Billing => Box::pin(billing::get(&call)),
             Resource::Generations => Box::pin(generations::post(&call)),

@@ -10,7 +10,7 @@ use super::{
     problem::{Problem, Reason},
     query::whole,
 };
-use crate::ledger::{AMOUNT_MAX, Amount, Priority, Timestamp};
+use crate::ledger::{AMOUNT_MAX, Amount, CapChange, Priority, Timestamp};
 
 /// The longest description, in characters.
 const DESCRIPTION_MAX: usize = 500;
@@ -34,6 +34,19 @@ impl<'a> Fields<'a> {
             return Err(Problem::InvalidJson(Reason::NotAnObject));
         }
         let Pairs(fields) = serde_json::from_str(value.get()).map_err(|_| Problem::InvalidJson(Reason::NotJson))?;
+        Self::each_once(fields)
+    }
+
+    /// Takes an object, whose members are fields by the names `<name>.<member>`.
+    pub(super) fn take_object(&mut self, name: &'static str) -> Result<Option<Self>, Problem> {
+        let Some(raw) = self.take(name) else { return Ok(None) };
+        let refused = |_| Problem::invalid_field(name, Reason::NotAnObject);
+        let Pairs(members) = serde_json::from_str(raw).map_err(refused)?;
+        let named = members.into_iter().map(|(member, value)| (format!("{name}.{member}"), value));
+        Self::each_once(named.collect()).map(Some)
+    }
+
+    fn each_once(fields: Vec<(String, &'a RawValue)>) -> Result<Self, Problem> {
         for (index, (name, _)) in fields.iter().enumerate() {
             if fields.iter().take(index).any(|(earlier, _)| earlier == name) {
                 return Err(Problem::invalid_field(name.clone(), Reason::Repeated));
@@ -73,6 +86,30 @@ impl<'a> Fields<'a> {
     pub(super) fn take_flag(&mut self, name: &'static str) -> Result<Option<bool>, Problem> {
         let Some(raw) = self.take(name) else { return Ok(None) };
         serde_json::from_str(raw).map(Some).map_err(|_| Problem::invalid_field(name, Reason::NotABoolean))
+    }
+
+    /// Takes what becomes of a cap: its tokens, or `null` for none.
+    pub(super) fn take_cap(&mut self, name: &'static str) -> Result<Option<CapChange>, Problem> {
+        match self.take(name) {
+            None => Ok(None),
+            Some("null") => Ok(Some(CapChange::Lift)),
+            Some(raw) => match whole(raw).filter(|tokens| *tokens <= AMOUNT_MAX) {
+                Some(tokens) => Ok(Some(CapChange::Set(tokens))),
+                None => Err(Problem::invalid_field(name, Reason::NotACap)),
+            },
+        }
+    }
+
+    /// Takes one of `values`, by its name.
+    pub(super) fn take_choice<T: Copy>(
+        &mut self,
+        name: &'static str,
+        values: &[(&str, T)],
+    ) -> Result<Option<T>, Problem> {
+        let reason = Reason::NotOneOf(values.iter().map(|(value, _)| (*value).to_owned()).collect());
+        let Some(text) = self.take_text(name, &reason)? else { return Ok(None) };
+        let chosen = values.iter().find(|(value, _)| *value == text).map(|(_, value)| *value);
+        chosen.map(Some).ok_or_else(|| Problem::invalid_field(name, reason))
     }
 
     /// Takes a priority.

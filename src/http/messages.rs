@@ -2,7 +2,9 @@
 
 mod outcomes;
 
-pub(super) use self::outcomes::{of_capture, of_extension, of_outcome, of_refund, of_reservation, of_reset, of_status};
+pub(super) use self::outcomes::{
+    of_capture, of_extension, of_outcome, of_plan, of_planned, of_refund, of_reservation, of_reset, of_status,
+};
 use super::problem::{BODY_MAX, Problem, Reason};
 use crate::{
     ledger::{AMOUNT_MAX, CapPeriod, GRANTS_MAX, RESERVATIONS_MAX, ReservationStatus, Timestamp},
@@ -241,6 +243,10 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
                 "it must be the id of a transaction, for example 1795461624119-0",
             )
             .to_owned(),
+        Reason::NotACap => match locale {
+            Locale::French => format!("ce doit être un nombre entier de 0 à {AMOUNT_MAX}, ou null"),
+            Locale::English => format!("it must be a whole number from 0 to {AMOUNT_MAX}, or null"),
+        },
         Reason::NotABoolean => locale.choose("ce doit être true ou false", "it must be true or false").to_owned(),
         Reason::OnlyFor { action } => match locale {
             Locale::French => format!("il n'est possible qu'avec l'action {action}"),

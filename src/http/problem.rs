@@ -60,6 +60,7 @@ pub(super) enum Reason {
     NotAReservationId,
     NotATransactionId,
     NotABoolean,
+    NotACap,
     OnlyFor { action: &'static str },
     NotOneOf(Vec<String>),
 }

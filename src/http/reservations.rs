@@ -62,17 +62,16 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
 
 /// What is to be done, and how it is told. A field of another action is refused.
 fn take_action(fields: &mut Fields<'_>) -> Result<(ReservationAction, Message), Problem> {
-    let unknown = Reason::NotOneOf(["capture", "release", "extend"].map(str::to_owned).into());
-    let action = fields.take_text("action", &unknown)?;
+    let actions = ["capture", "release", "extend"].map(|name| (name, name));
+    let action = fields.take_choice("action", &actions)?;
     let action = action.ok_or_else(|| Problem::invalid_field("action", Reason::Required))?;
     let amount = fields.take_amount("amount")?;
     let is_final = fields.take_flag("final")?;
     let ttl = fields.take_whole("ttlSeconds", 1, TTL_MAX)?;
-    let told: (ReservationAction, Message) = match action.as_str() {
+    let told: (ReservationAction, Message) = match action {
         "capture" => (ReservationAction::Capture { amount, is_final: is_final.unwrap_or(true) }, messages::of_capture),
-        "release" => (ReservationAction::Release, messages::of_reservation),
         "extend" => (ReservationAction::Extend { lasts_ms: milliseconds(ttl) }, messages::of_extension),
-        _ => return Err(Problem::invalid_field("action", unknown)),
+        _ => (ReservationAction::Release, messages::of_reservation),
     };
     let given = [
         ("amount", amount.is_some(), "capture"),

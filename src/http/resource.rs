@@ -7,7 +7,7 @@ use crate::credentials::Scope;
 /// which leaves the path as the caller wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// `GET /api/accounts`.
+    /// `GET` and `PATCH /api/accounts`.
     Accounts,
     /// `GET /api/billing`.
     Billing,
@@ -103,7 +103,8 @@ impl Resource {
     /// The methods it takes, for `Allow`.
     pub(super) const fn allow(self) -> &'static str {
         match self {
-            Self::Accounts | Self::Billing | Self::Health | Self::Stats | Self::Transactions => "GET, HEAD, OPTIONS",
+            Self::Accounts => "GET, HEAD, PATCH, OPTIONS",
+            Self::Billing | Self::Health | Self::Stats | Self::Transactions => "GET, HEAD, OPTIONS",
             Self::Generations | Self::Refunds | Self::Reset | Self::Tokens => "POST, OPTIONS",
             Self::Reservations => "GET, HEAD, POST, PATCH, OPTIONS",
         }

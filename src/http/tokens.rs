@@ -23,7 +23,7 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
     let credit = TokenCredit {
         amount: amount.ok_or_else(|| Problem::invalid_field("amount", Reason::Required))?,
         grant: GrantKind {
-            source: source(&mut fields)?,
+            source: fields.take_choice("source", &SOURCES)?.unwrap_or(Source::Purchase),
             priority: fields.take_priority()?,
             expires_at: fields.take_instant("expiresAt")?,
         },
@@ -32,11 +32,4 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
     };
     fields.finish()?;
     change::answer(call, &user, messages::of_outcome, |service, caller| service.add_tokens(&user, credit, caller)).await
-}
-
-fn source(fields: &mut Fields<'_>) -> Result<Source, Problem> {
-    let reason = Reason::NotOneOf(SOURCES.iter().map(|(name, _)| (*name).to_owned()).collect());
-    let Some(given) = fields.take_text("source", &reason)? else { return Ok(Source::Purchase) };
-    let known = SOURCES.iter().find(|(name, _)| *name == given);
-    known.map(|(_, source)| *source).ok_or_else(|| Problem::invalid_field("source", reason))
 }

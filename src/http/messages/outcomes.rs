@@ -51,6 +51,24 @@ pub(in crate::http) fn of_reset(outcome: &Outcome, locale: Locale) -> String {
     }
 }
 
+/// That plan and caps are others now.
+pub(in crate::http) fn of_plan(outcome: &Outcome, locale: Locale) -> String {
+    let (plan, balance) = (&outcome.stats.plan, outcome.stats.token_balance);
+    match locale {
+        Locale::French => format!("Compte modifié, plan : {plan}. Solde : {balance}."),
+        Locale::English => format!("Account changed, plan: {plan}. Balance: {balance}."),
+    }
+}
+
+/// From when on plan and caps will be others.
+pub(in crate::http) fn of_planned(outcome: &Outcome, locale: Locale) -> String {
+    let (from, balance) = (outcome.stats.next_billing_date, outcome.stats.token_balance);
+    match locale {
+        Locale::French => format!("Modification prévue pour le {from}. Solde : {balance}."),
+        Locale::English => format!("Change planned for {from}. Balance: {balance}."),
+    }
+}
+
 /// How a reservation is now.
 pub(in crate::http) fn of_reservation(outcome: &Outcome, locale: Locale) -> String {
     let balance = outcome.stats.token_balance;
