@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hyper::Method;
-use jeton::{committer::Surroundings, http::Resource, system::System};
+use jeton::http::Resource;
 use serde_json::{Map, Value, value::RawValue};
 
 use crate::request::Sent;
@@ -63,7 +63,7 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
     if keyed && let Some(refused) = access(sent) {
         return Expected::Refused(refused);
     }
-    let bad = if changes {
+    let mut bad = if changes {
         if sent.body_received().len() > BODY_MAX {
             return Expected::Refused("body_too_large");
         }
@@ -83,7 +83,17 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
     } else {
         bad_parameters(sent, keyed)
     };
+    let clocks = sent.values("jeton-clock");
+    if !clocks.is_empty() && (keyed || clock(sent).is_none()) {
+        bad.insert("Jeton-Clock".to_owned());
+    }
     if bad.is_empty() { Expected::Right } else { Expected::InvalidField(bad) }
+}
+
+/// Where `sent` moves a test clock, in milliseconds, if it is right.
+pub fn clock(sent: &Sent) -> Option<i64> {
+    let [value] = sent.values("jeton-clock")[..] else { return None };
+    value.to_str().ok().and_then(instant).filter(|millis| *millis <= MILLIS_MAX)
 }
 
 /// Whether a request with this method changes something.
@@ -91,11 +101,10 @@ fn changes(method: &Method) -> bool {
     [Method::POST, Method::PATCH].contains(method)
 }
 
-/// Whether the tokens that `sent` would add have expired by now, if it is right.
-pub fn has_expired(sent: &Sent) -> bool {
+/// Whether the tokens that `sent` would add have expired at `now`, in milliseconds, if it is right.
+pub fn has_expired(sent: &Sent, now: i64) -> bool {
     let body: Value = serde_json::from_slice(sent.body_received()).unwrap_or_default();
     let expires_at = body["expiresAt"].as_str().and_then(instant);
-    let now = System.now().to_utc().timestamp_millis();
     expires_at.is_some_and(|millis| millis <= now)
 }
 

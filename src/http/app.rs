@@ -189,7 +189,7 @@ impl App {
             headers.insert("x-request-id", id);
         }
         if let Ok(settings) = &self.settings {
-            cors::allow(&settings.config.cors_origins, resource, request, headers);
+            cors::allow(&settings.config, resource, request, headers);
         }
     }
 

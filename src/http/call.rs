@@ -20,14 +20,19 @@ use super::{
     resource::Resource,
 };
 use crate::{
+    committer::Reply,
     config::Config,
-    ledger::{ContentType, UserId},
+    ledger::{ContentType, Timestamp, UserId},
     locale::Locale,
     plans::Catalogue,
+    stage::Stage,
     stats_service::StatsService,
     store::{IdempotencyKey, StoreError},
     system,
 };
+
+/// The header that moves a user's test clock.
+const CLOCK: HeaderName = HeaderName::from_static("jeton-clock");
 
 /// What a request is about, for its log line: filled in as it becomes known.
 pub(super) struct Trace {
@@ -99,7 +104,29 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// The service, if there is a store to serve from: asked for once the request is known to be right.
     pub(super) fn service(&self) -> Result<&Arc<StatsService>, Failure> {
+        self.clock()?;
         self.service.as_ref().map_err(|error| error.clone().into())
+    }
+
+    /// The same for what is about `user`, whose test clock is moved first if the caller says so.
+    pub(super) async fn service_for(&self, user: &UserId) -> Result<&Arc<StatsService>, Failure> {
+        let service = self.service()?;
+        if let Some(at) = self.clock()? {
+            let moved = self.stored(service.set_clock(user, at, self.trace.locale)).await?;
+            if let Reply::Decided { decision: Err(refused), .. } = moved {
+                return Err(Problem::from(refused).into());
+            }
+        }
+        Ok(service)
+    }
+
+    /// Where the caller wants the user's test clock to stand. Only in development.
+    fn clock(&self) -> Result<Option<Timestamp>, Problem> {
+        let mut values = self.headers.get_all(CLOCK).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        let alone = values.next().is_none() && self.config.stage == Stage::Development;
+        let at = value.to_str().ok().filter(|_| alone).and_then(Timestamp::from_rfc3339);
+        at.map(Some).ok_or_else(|| Problem::invalid_field("Jeton-Clock", Reason::NotAClock))
     }
 
     /// Whom the request is about. Only where everybody may call may it be left out.

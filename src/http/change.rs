@@ -50,7 +50,7 @@ where
         None => None,
     };
     let fingerprint = idempotency.as_ref().map(|idempotency| idempotency.fingerprint.clone());
-    let service = call.service()?;
+    let service = call.service_for(user).await?;
     match call.stored(ask(service, Caller { locale: call.trace.locale, idempotency })).await? {
         Reply::Decided { decision: Err(refused), billed: _ } => Err(Problem::from(refused).into()),
         Reply::Decided { decision, billed: _ } => {

@@ -7,10 +7,12 @@ use hyper::{
 };
 
 use super::resource::Resource;
+use crate::{config::Config, stage::Stage};
 
 /// Lets a page of an allowed origin read the answer (the Fetch standard's CORS protocol). Others get no header, so
 /// their browser keeps the answer from them.
-pub(super) fn allow(allowed: &[String], resource: Resource, request: &HeaderMap, response: &mut HeaderMap) {
+pub(super) fn allow(config: &Config, resource: Resource, request: &HeaderMap, response: &mut HeaderMap) {
+    let allowed = &config.cors_origins;
     if allowed.is_empty() {
         return;
     }
@@ -26,9 +28,10 @@ pub(super) fn allow(allowed: &[String], resource: Resource, request: &HeaderMap,
         HeaderValue::from_static("Idempotent-Replayed, Retry-After, X-Request-Id"),
     );
     response.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(resource.allow()));
-    response.insert(
-        ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, Accept-Language"),
-    );
+    let headers = match config.stage {
+        Stage::Development => "Authorization, Content-Type, Idempotency-Key, Accept-Language, Jeton-Clock",
+        Stage::Production => "Authorization, Content-Type, Idempotency-Key, Accept-Language",
+    };
+    response.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(headers));
     response.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }

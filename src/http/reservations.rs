@@ -53,7 +53,8 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
     let id = reservation_id(query.take("reservationId").as_deref())?;
     query.finish()?;
     let locale = call.trace.locale;
-    let (stats, reservation) = call.stored(call.service()?.get_reservation(&user, &id, locale)).await?;
+    let service = call.service_for(&user).await?;
+    let (stats, reservation) = call.stored(service.get_reservation(&user, &id, locale)).await?;
     let reservation = reservation.ok_or(Problem::ReservationNotFound)?;
     let message = messages::of_status(&reservation, stats.token_balance, locale);
     let reservation = Some(&reservation);

@@ -140,7 +140,7 @@ pub(super) async fn answer(
     selection: Selection,
     cursor: Option<TransactionId>,
 ) -> Result<Response, Failure> {
-    let service = call.service()?;
+    let service = call.service_for(&user).await?;
     // The first page is read before the status is sent: a store that does not answer is a 503, not a broken file.
     let begin = service.begin_transaction_history(&user, &selection, cursor, PAGE, call.trace.locale);
     let Beginning { first, newest: last, archived } = call.stored(begin).await?;

@@ -39,7 +39,8 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
         return stream::answer(call, format, user, selection, cursor).await;
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let page = call.service()?.get_transaction_history(&user, &selection, cursor, limit, call.trace.locale);
+    let service = call.service_for(&user).await?;
+    let page = service.get_transaction_history(&user, &selection, cursor, limit, call.trace.locale);
     let Page { transactions, next_cursor } = call.stored(page).await?;
     respond::json(&Shown { transactions, next_cursor })
 }
