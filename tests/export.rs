@@ -105,6 +105,55 @@ async fn everything_comes_out_of_both_stores() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn captures_and_refunds_say_in_each_form_whose_they_are() {
+    let redis = Redis::start();
+    let deployment = Deployment::start(&redis, &[("VERCEL_ENV", "development")]);
+    let client = deployment.client();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let told = client.post("reservations", json!({"userId": "u", "amount": 50})).await.ok();
+        ids.push(told["reservation"]["id"].as_str().unwrap().to_owned());
+    }
+    let mut debits = Vec::new();
+    for _ in 0..2 {
+        let body = json!({"userId": "u", "reservationId": ids[0], "action": "capture", "amount": 9, "final": false});
+        debits.push(client.patch("reservations", body).await.ok()["transaction"]["id"].as_str().unwrap().to_owned());
+    }
+    client.post("refunds", json!({"userId": "u", "transactionId": debits[1]})).await.ok();
+    let mut history = client.history("u").await;
+    history.reverse();
+
+    let path = "transactions?userId=u&order=asc";
+    let ndjson = client.clone().with("Accept", "application/x-ndjson").get(path).await.body;
+    assert!(ndjson.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).eq(history.iter().cloned()));
+    let (code, users, said) = export_redis(&redis);
+    assert_eq!((code, &users["u"].current), (0, &history), "{said}");
+    let open: Vec<&str> = users["u"].account["reservations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reservation| reservation["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(open, ids, "what is set aside comes with the account");
+
+    let csv = client.clone().with("Accept", "text/csv").get(path).await.body;
+    let mut rows = csv::Reader::from_reader(csv.as_bytes());
+    let columns = ["amount", "source", "reservationId", "refundOf", "part"];
+    let head = rows.headers().unwrap().clone();
+    assert_eq!(&head[head.len() - 1], "part", "what came later is at the end");
+    let places = columns.map(|column| head.iter().position(|name| name == column).unwrap());
+    let told: Vec<[String; 5]> =
+        rows.records().map(|row| row.unwrap()).map(|row| places.map(|place| row[place].to_owned())).collect();
+    let expected = [
+        ["5000", "initial", "", "", ""],
+        ["9", "", &ids[0], "", ""],
+        ["9", "", &ids[0], "", "2"],
+        ["9", "refund", "", &debits[1], ""],
+    ];
+    assert_eq!(told, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_user_comes_alone_and_nobody_is_an_error() {
     let redis = Redis::start();
     fill(redis.store().as_ref()).await;

@@ -98,7 +98,7 @@ async fn a_credit_says_when_its_tokens_are_spent_and_until_when() {
         let csv = export(&client, "u", "text/csv").await;
         let mut rows = csv::Reader::from_reader(csv.as_bytes());
         let rows: Vec<Vec<String>> =
-            rows.records().map(|row| row.unwrap().iter().skip(11).map(str::to_owned).collect()).collect();
+            rows.records().map(|row| row.unwrap().iter().skip(11).take(3).map(str::to_owned).collect()).collect();
         assert_eq!(serde_json::from_str::<Value>(&rows[3][0]).unwrap(), paid, "{backend:?}");
         assert_eq!(rows[3][1..], ["", ""], "{backend:?}");
         let credits = [["", "", ""], ["", "", ""], ["", "5", "2998-12-05T00:00:00.123Z"]];

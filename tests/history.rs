@@ -153,7 +153,8 @@ async fn exports_hold_the_whole_selection() {
                 "metadata",
                 "grants",
                 "priority",
-                "expiresAt"
+                "expiresAt",
+                "part"
             ]
         );
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();

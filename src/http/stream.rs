@@ -76,7 +76,7 @@ impl Format {
 
     fn head(self) -> Vec<u8> {
         const COLUMNS: &str = "id,type,amount,description,contentType,timestamp,balance,source,reservationId,refundOf,\
-                               metadata,grants,priority,expiresAt\r\n";
+                               metadata,grants,priority,expiresAt,part\r\n";
         match self {
             Self::Csv => COLUMNS.into(),
             Self::Ndjson => Vec::new(),
@@ -105,7 +105,7 @@ impl Format {
     }
 }
 
-fn record(transaction: &Transaction) -> [String; 14] {
+fn record(transaction: &Transaction) -> [String; 15] {
     let Transaction { id, entry } = transaction;
     let word = |value: Result<serde_json::Value, _>| match value {
         Ok(serde_json::Value::String(word)) => word,
@@ -123,12 +123,13 @@ fn record(transaction: &Transaction) -> [String; 14] {
         id.timestamp().to_string(),
         entry.balance.to_string(),
         word(serde_json::to_value(entry.source)),
-        String::new(),
-        String::new(),
+        entry.reservation_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+        entry.refund_of.as_ref().map(ToString::to_string).unwrap_or_default(),
         metadata.unwrap_or_default(),
         grants.unwrap_or_default(),
         entry.priority.map(|priority| u8::from(priority).to_string()).unwrap_or_default(),
         entry.expires_at.as_ref().map(ToString::to_string).unwrap_or_default(),
+        entry.part.as_ref().map(ToString::to_string).unwrap_or_default(),
     ]
 }
 
