@@ -3,7 +3,10 @@
 
 use std::fs;
 
-use jeton::config::{Config, Variables};
+use jeton::{
+    config::{Config, Variables},
+    http::Resource,
+};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -77,6 +80,19 @@ fn the_limits_of_vercel_json_leave_each_function_its_time() {
     assert!(FUNCTIONS.len() <= 12 && settings["crons"].as_array().unwrap().len() == 1);
     assert!(section("1. The project").contains("Nine functions"));
     assert_eq!(FUNCTIONS.len(), 9);
+}
+
+#[test]
+fn what_has_no_function_of_its_own_is_led_to_the_one_that_answers_it() {
+    let settings: Value = serde_json::from_str(include_str!("../vercel.json")).unwrap();
+    let rewrites = settings["rewrites"].as_array().unwrap();
+    let at = |rewrite: &Value, end: &str| Resource::at(rewrite[end].as_str().unwrap()).unwrap();
+    for rewrite in rewrites {
+        let (asked, answered) = (at(rewrite, "source"), at(rewrite, "destination"));
+        assert_eq!(asked.function(), answered.function(), "{rewrite}");
+        assert!(FUNCTIONS.contains(&answered.name()) && !FUNCTIONS.contains(&asked.name()), "{rewrite}");
+    }
+    assert_eq!(rewrites.len(), Resource::ALL.len() - FUNCTIONS.len());
 }
 
 #[test]
