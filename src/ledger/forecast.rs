@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{Account, GrantKind, Source, Timestamp, billing::start_of_day, spent_days::date_of};
+use super::{Account, GrantKind, Paid, Source, Timestamp, billing::start_of_day, spent_days::date_of};
 use crate::plans::{CarryOver, Catalogue, Plan};
 
 /// What an account becomes if nobody does anything, and if its user goes on as before.
@@ -61,31 +61,30 @@ fn next(account: &Account, plan: &Plan, catalogue: &Catalogue) -> Vec<Coming> {
 /// What happens at `at` if nothing does before.
 fn coming_at(at: Timestamp, bills: bool, account: &Account, plan: &Plan, catalogue: &Catalogue) -> Vec<Coming> {
     let ending = account.reservations.iter().filter(|reservation| reservation.expires_at == at);
-    let (mut returned, mut returned_late, mut returned_allowance) = (0_u64, 0_u64, 0_u64);
-    for held in ending.flat_map(|reservation| &reservation.held) {
-        let amount = held.amount.get();
-        returned = returned.saturating_add(amount);
-        if held.grant.expires_at.is_some_and(|expires_at| expires_at <= at) {
-            returned_late = returned_late.saturating_add(amount);
-        } else if held.grant.source == Source::Monthly {
-            returned_allowance = returned_allowance.saturating_add(amount);
-        }
-    }
+    let ending: Vec<Paid> = ending.flat_map(|reservation| &reservation.held).copied().collect();
+    let returned = |counts: &dyn Fn(GrantKind) -> bool| {
+        let counted = ending.iter().filter(|held| counts(held.grant));
+        counted.fold(0_u64, |sum, held| sum.saturating_add(held.amount.get()))
+    };
     let is_over = |kind: GrantKind| kind.expires_at.is_some_and(|expires_at| expires_at <= at);
-    let mut expired = account.grants.total_of(is_over).saturating_add(returned_late);
+    let mut expired = account.grants.total_of(is_over).saturating_add(returned(&is_over));
     let mut allowance = 0;
     if bills {
         let next_plan = account.planned.plan.as_ref().and_then(|name| catalogue.plan(name).ok()).unwrap_or(plan);
         if let CarryOver::AtMost(kept) = next_plan.carry_over() {
-            let stays = |kind: GrantKind| kind.source == Source::Monthly && !is_over(kind);
-            let kept = kept.saturating_sub(account.grants.held_of(stays).saturating_sub(returned_allowance));
-            let allowances = account.grants.total_of(stays).saturating_add(returned_allowance);
-            expired = expired.saturating_add(allowances.saturating_sub(kept));
+            let is_allowance = |kind: GrantKind| kind.source == Source::Monthly;
+            let stays = |kind: GrantKind| is_allowance(kind) && !is_over(kind);
+            let held = account.grants.held_of(is_allowance).saturating_sub(returned(&is_allowance));
+            let allowances = account.grants.total_of(stays).saturating_add(returned(&stays));
+            expired = expired.saturating_add(allowances.saturating_sub(kept.saturating_sub(held)));
         }
         allowance = next_plan.monthly_allowance().min(account.room().saturating_add(expired));
     }
-    let coming =
-        [(ComingKind::Reservation, returned), (ComingKind::Expiration, expired), (ComingKind::Billing, allowance)];
+    let coming = [
+        (ComingKind::Reservation, returned(&|_| true)),
+        (ComingKind::Expiration, expired),
+        (ComingKind::Billing, allowance),
+    ];
     coming.into_iter().filter(|(_, amount)| *amount > 0).map(|(what, amount)| Coming { at, what, amount }).collect()
 }
 
