@@ -11,6 +11,7 @@ mod forecast;
 mod foresight;
 pub(crate) mod grants;
 mod histories;
+mod interleavings;
 mod life;
 mod limits;
 mod model;

