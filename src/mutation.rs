@@ -51,11 +51,43 @@ pub enum Mutation {
     CarryOverTakesPurchases,
     /// A commit that puts a history away still writes what was closed of its usage.
     KeepOldUsage,
+    /// A change that writes no entry leaves no mark.
+    LeaveNoMark,
+    /// Where a reservation is found closed, a lost commit is not looked for.
+    LookOnlyAfterLosses,
+    /// What became of a reservation is not recorded.
+    ForgetReservations,
+    /// That a debit was refunded is not recorded.
+    ForgetRefunds,
+    /// What is set aside already can be set aside once more.
+    ReserveWhatIsHeld,
+    /// What a reservation still holds goes back to the oldest grant.
+    ReturnToOldest,
+    /// What comes back after its time is over can be spent until something else falls due.
+    ReturnLateAlive,
+    /// What a capture takes beyond its reservation costs nothing.
+    CaptureNoMoreThanHeld,
+    /// A reservation can still be captured in the millisecond in which it expires.
+    CaptureAsItExpires,
+    /// A capture takes the balance below zero, however far.
+    OverdrawWithoutLimit,
+    /// A reset leaves open reservations without an end.
+    ResetForgetsReservations,
+    /// A refund comes as tokens of its own, not to the grants that paid.
+    RefundAsNewTokens,
+    /// A refund leaves the caps as reached as they are.
+    RefundCountsAsSpent,
+    /// Caps are not looked at.
+    IgnoreCaps,
+    /// Caps do not count what is set aside.
+    CapsForgetReservations,
+    /// A change of plan that is meant for the next period is made at once.
+    ChangePlanAtOnce,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 37] = [
         Self::SkipRevisionCheck,
         Self::AcknowledgeBeforeWriting,
         Self::RememberAfterAnswering,
@@ -77,6 +109,22 @@ impl Mutation {
         Self::PayByAge,
         Self::CarryOverTakesPurchases,
         Self::KeepOldUsage,
+        Self::LeaveNoMark,
+        Self::LookOnlyAfterLosses,
+        Self::ForgetReservations,
+        Self::ForgetRefunds,
+        Self::ReserveWhatIsHeld,
+        Self::ReturnToOldest,
+        Self::ReturnLateAlive,
+        Self::CaptureNoMoreThanHeld,
+        Self::CaptureAsItExpires,
+        Self::OverdrawWithoutLimit,
+        Self::ResetForgetsReservations,
+        Self::RefundAsNewTokens,
+        Self::RefundCountsAsSpent,
+        Self::IgnoreCaps,
+        Self::CapsForgetReservations,
+        Self::ChangePlanAtOnce,
     ];
 }
 

@@ -19,13 +19,18 @@
     reason = "this is a test: one that meets the unexpected fails, and says where"
 )]
 
+mod asked;
 mod calendar;
 mod chance;
 mod check;
 mod client;
+mod known;
 mod network;
+mod replay;
+mod second_ledger;
 mod server;
-mod timeline;
+mod sold;
+mod told;
 mod trace;
 mod usage;
 mod world;
@@ -73,8 +78,8 @@ pub fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> Run {
     let simulated = catch_unwind(AssertUnwindSafe(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async move {
-            let (world, observed) = World::live(seed, &told).await;
-            (check::all(&world, &observed), check::calls(&observed))
+            let (world, observed, settled) = World::live(seed, &told).await;
+            (check::all(&world, &observed, settled), check::calls(&observed))
         })
     }));
     let (checked, calls) = simulated.unwrap_or_else(|_| (Err("it panicked".to_owned()), (0, 0)));

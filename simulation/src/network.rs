@@ -12,18 +12,19 @@ use std::{
 use jeton::{
     ledger::{Timestamp, Transaction, TransactionId, UserId},
     mutation::{Mutation, planted},
-    store::{Answer, Commit, Committed, EntryRange, History, Order, RecordName, Revision, Store, StoreError, Stored},
+    store::{Answer, Commit, Committed, EntryRange, History, RecordName, Revision, Store, StoreError, Stored},
 };
 use tokio::time::sleep;
 
 use crate::{
     chance::Chance,
-    server::Server,
+    server::{Kept, Server},
     trace::{Shown, Trace},
 };
 
-/// How late what comes late may come, in milliseconds.
+/// How late what comes late may come, in milliseconds; and how late most of it does, among the next attempts.
 const LATE_MS_MAX: u64 = 5_000;
+const SOON_MS_MAX: u64 = 50;
 
 /// How bad a line is: chances in a thousand for each exchange.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +42,11 @@ impl Weather {
     /// The weather of a run.
     pub(crate) fn any(chance: &mut Chance) -> Self {
         let death = [0, 3, 20][chance.below(3) as usize];
-        match chance.below(4) {
+        match chance.below(5) {
             0 => Self { death, ..Self::FAIR },
             1 => Self { lost_request: 20, lost_answer: 20, late: 20, refused: 20, death },
             2 => Self { lost_request: 0, lost_answer: 150, late: 150, refused: 0, death },
+            3 => Self { late: 250, death, ..Self::FAIR },
             _ => Self { lost_request: 80, lost_answer: 80, late: 80, refused: 80, death },
         }
     }
@@ -97,7 +99,8 @@ impl Line {
         } else if falls_on(lost_answer) {
             Fate::LostAnswer
         } else if falls_on(late) {
-            Fate::Late(Duration::from_millis(chance.below(LATE_MS_MAX)))
+            let most = [LATE_MS_MAX, SOON_MS_MAX, SOON_MS_MAX][chance.below(3) as usize];
+            Fate::Late(Duration::from_millis(chance.below(most)))
         } else if falls_on(refused) {
             Fate::Refused
         } else if falls_on(death) {
@@ -188,7 +191,12 @@ impl Store for Line {
 
     fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>> {
         let asked = user.clone();
-        Box::pin(self.exchange(move || format!("loads {user}"), move |server| server.kept(&asked).account(&asked)))
+        Box::pin(
+            self.exchange(
+                move || format!("loads {user}"),
+                move |server| server.look(&asked, |kept| kept.account(&asked)),
+            ),
+        )
     }
 
     fn commit<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Committed> {
@@ -213,15 +221,16 @@ impl Store for Line {
     fn written_by<'a>(&'a self, user: &'a UserId, history: History, id: TransactionId) -> Answer<'a, Option<Revision>> {
         let asked = user.clone();
         let what = move || format!("looks for {id} in {history:?} of {user}");
-        Box::pin(self.exchange(what, move |server| {
-            let kept = server.kept(&asked);
+        let owner = user.clone();
+        let found = move |kept: &Kept| {
             let number = match history {
-                History::Current => kept.archives(&asked),
+                History::Current => kept.archives(&owner),
                 History::Archived(number) => number,
             };
             let found = kept.written.iter().find(|entry| entry.history == number && entry.transaction.id == id);
             found.map(|entry| entry.mark.clone())
-        }))
+        };
+        Box::pin(self.exchange(what, move |server| server.look(&asked, found)))
     }
 
     fn record<'a>(&'a self, user: &'a UserId, name: &'a RecordName) -> Answer<'a, Option<String>> {
@@ -233,31 +242,15 @@ impl Store for Line {
     fn usage<'a>(&'a self, user: &'a UserId, fields: &'a [String]) -> Answer<'a, Vec<Option<String>>> {
         let (asked, fields) = (user.clone(), fields.to_vec());
         let what = move || format!("reads the usage of {user}");
-        Box::pin(self.exchange(what, move |server| {
-            let kept = server.kept(&asked);
-            fields.iter().map(|field| kept.usage.get(field).cloned()).collect()
-        }))
+        let read = move |kept: &Kept| fields.iter().map(|field| kept.usage(field)).collect();
+        Box::pin(self.exchange(what, move |server| server.look(&asked, read)))
     }
 
     fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>> {
         let asked = user.clone();
         Box::pin(self.exchange(
             move || format!("reads {range:?} of {user}"),
-            move |server| {
-                let kept = server.kept(&asked);
-                let current = kept.archives(&asked);
-                let within = |id: TransactionId| {
-                    range.after.is_none_or(|after| id > after) && range.before.is_none_or(|before| id < before)
-                };
-                let entries = kept.written.iter().filter(|entry| entry.history == current);
-                let mut found: Vec<_> = entries.map(|entry| entry.transaction.clone()).collect();
-                found.retain(|transaction| within(transaction.id));
-                if range.order == Order::Descending {
-                    found.reverse();
-                }
-                found.truncate(range.count);
-                found
-            },
+            move |server| server.look(&asked, |kept| kept.entries(&asked, range)),
         ))
     }
 

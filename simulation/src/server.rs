@@ -9,9 +9,9 @@ use std::{
 };
 
 use jeton::{
-    ledger::{Account, Entry, Timestamp, Transaction, UserId},
+    ledger::{Account, Entry, Timestamp, Transaction, TransactionId, UserId},
     mutation::{Mutation, planted},
-    store::{Commit, Committed, RecordName, Revision, Stored},
+    store::{Commit, Committed, EntryRange, Order, RecordName, Revision, Stored},
 };
 
 use crate::trace::Start;
@@ -27,8 +27,10 @@ pub(crate) struct Server {
 #[derive(Clone, Default)]
 pub(crate) struct Kept {
     account: Option<(Revision, String)>,
-    /// All entries ever written, in their order: the one at index n made version n + 1.
+    /// All entries ever written, in their order.
     pub(crate) written: Vec<Written>,
+    /// All commits ever written, in their order.
+    pub(crate) commits: Vec<Logged>,
     /// When each is forgotten, in milliseconds, and what it says.
     records: HashMap<RecordName, (u64, String)>,
     /// By field.
@@ -36,14 +38,18 @@ pub(crate) struct Kept {
     pub(crate) due: Option<Timestamp>,
 }
 
-/// An entry, the history it is in, who wrote it, and when, in milliseconds: by the clock that decided it, and by the true
-/// one.
+/// An entry, the history it is in, and who wrote it.
 #[derive(Clone)]
 pub(crate) struct Written {
     pub(crate) transaction: Transaction,
     pub(crate) history: u32,
     pub(crate) mark: Revision,
-    pub(crate) decided: u64,
+}
+
+/// A commit, and when it was written by the true time, in milliseconds.
+#[derive(Clone)]
+pub(crate) struct Logged {
+    pub(crate) commit: Commit,
     pub(crate) at: u64,
 }
 
@@ -72,9 +78,9 @@ impl Kept {
             let entry: Entry = serde_json::from_str(entry).unwrap();
             let transaction = Transaction { id: *id, entry };
             let history = before + u32::from(put_away);
-            let (mark, decided) = (commit.revision.clone(), commit.now.as_millis());
-            self.written.push(Written { transaction, history, mark, decided, at });
+            self.written.push(Written { transaction, history, mark: commit.revision.clone() });
         }
+        self.commits.push(Logged { commit: commit.clone(), at });
         self.account = Some((commit.revision.clone(), commit.document.clone()));
         if commit.archive.is_some() {
             self.usage.clear();
@@ -85,6 +91,25 @@ impl Kept {
         }
         self.due = commit.due.or(self.due);
         Committed::Done
+    }
+
+    /// Entries of the current history, from one end of a range.
+    pub(crate) fn entries(&self, user: &UserId, range: EntryRange) -> Vec<Transaction> {
+        let current = self.archives(user);
+        let within = |id: TransactionId| {
+            range.after.is_none_or(|after| id > after) && range.before.is_none_or(|before| id < before)
+        };
+        let entries = self.written.iter().filter(|entry| entry.history == current && within(entry.transaction.id));
+        let mut found: Vec<_> = entries.map(|entry| entry.transaction.clone()).collect();
+        if range.order == Order::Descending {
+            found.reverse();
+        }
+        found.truncate(range.count);
+        found
+    }
+
+    pub(crate) fn usage(&self, field: &str) -> Option<String> {
+        self.usage.get(field).cloned()
     }
 
     fn remember(&mut self, commit: &Commit, at: u64) {
@@ -113,8 +138,9 @@ impl Server {
         self.users.lock().unwrap()
     }
 
-    pub(crate) fn kept(&self, user: &UserId) -> Kept {
-        self.users().get(user).cloned().unwrap_or_default()
+    /// Looks at what is kept of a user.
+    pub(crate) fn look<T>(&self, user: &UserId, at: impl FnOnce(&Kept) -> T) -> T {
+        at(self.users().entry(user.clone()).or_default())
     }
 
     /// `remembers` is false only where a bug makes the writing of the records a step of its own.
@@ -124,7 +150,7 @@ impl Server {
     }
 
     pub(crate) fn record(&self, user: &UserId, name: &RecordName) -> Option<String> {
-        self.kept(user).record(name, self.start.now_ms())
+        self.look(user, |kept| kept.record(name, self.start.now_ms()))
     }
 
     /// That step: [`Mutation::RememberAfterAnswering`].

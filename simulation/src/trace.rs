@@ -78,7 +78,8 @@ impl Shown for String {
 impl Shown for Stored {
     fn shown(&self) -> String {
         let (revision, account) = (self.revision.as_str(), &self.account);
-        format!("{revision}: balance {}, last entry {}", account.balance(), account.last_entry())
+        let (balance, reserved) = (account.balance(), account.reserved());
+        format!("{revision}: balance {balance}, set aside {reserved}, last entry {}", account.last_entry())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jeton::ledger::{ClosedUsage, TransactionType, UserId};
+use jeton::ledger::{ClosedUsage, ContentType, TransactionType, UserId};
 
 use crate::server::{Kept, Written};
 
@@ -34,16 +34,18 @@ fn spent<'a>(history: impl Iterator<Item = &'a Written>) -> BTreeMap<String, Str
     let mut fields: BTreeMap<String, BTreeMap<&str, Vec<u64>>> = BTreeMap::new();
     for Written { transaction, .. } in history {
         let entry = &transaction.entry;
-        let Some(content_type) = entry.content_type.as_ref().filter(|_| entry.kind == TransactionType::Debit) else {
+        // What expired was not spent.
+        if entry.kind == TransactionType::Credit || (entry.source.is_some() && entry.content_type.is_none()) {
             continue;
-        };
+        }
+        let content_type = entry.content_type.as_ref().map_or("", ContentType::as_str);
         let quarter = transaction.id.timestamp().as_millis() / QUARTER_MS;
         for (field, place) in [(format!("h{}", quarter / 4), quarter % 4), (format!("d{}", quarter / 96), 0)] {
-            let numbers = fields.entry(field).or_default().entry(content_type.as_str()).or_default();
+            let numbers = fields.entry(field).or_default().entry(content_type).or_default();
             let place = 2 * place as usize;
             numbers.resize(numbers.len().max(place + 2), 0);
             numbers[place] += entry.amount.get();
-            numbers[place + 1] += 1;
+            numbers[place + 1] += u64::from(!content_type.is_empty() && entry.part.is_none());
         }
     }
     fields.into_iter().map(|(field, spent)| (field, serde_json::to_string(&spent).unwrap())).collect()

@@ -1,7 +1,8 @@
 //! A run: instances, clients and time.
 
 use std::{
-    sync::{Arc, Mutex},
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -9,7 +10,6 @@ use jeton::{
     committer::Surroundings,
     ledger::{Timestamp, UserId},
     locale::Locale,
-    plans::Catalogue,
     stage::Stage,
     stats_service::StatsService,
     sweep,
@@ -20,11 +20,13 @@ use tokio::{
 };
 
 use crate::{
-    calendar::{self, Allowance},
     chance::Chance,
-    client::{self, Client, Seen},
+    client::{self, Client},
+    known::Known,
     network::{Line, Weather},
     server::Server,
+    sold::{self, Sold},
+    told::Seen,
     trace::{Start, Trace},
 };
 
@@ -44,13 +46,13 @@ const SETTLING_ATTEMPTS: u32 = 20;
 /// What all in a run share.
 pub(crate) struct World {
     pub(crate) server: Arc<Server>,
-    pub(crate) catalogue: &'static Catalogue,
-    pub(crate) allowance: Allowance,
+    pub(crate) sold: &'static Sold,
     pub(crate) start: Start,
     pub(crate) trace: Trace,
     weather: Weather,
     chance: Mutex<Chance>,
     instances: Mutex<Vec<Arc<Instance>>>,
+    known: HashMap<UserId, Mutex<Known>>,
 }
 
 /// One process of Jeton.
@@ -58,12 +60,21 @@ pub(crate) struct Instance {
     pub(crate) service: StatsService,
     pub(crate) name: String,
     line: Arc<Line>,
+    machine: Arc<Machine>,
 }
 
 /// An instance's clock, which is not quite right, and its dice.
 struct Machine {
     start: Start,
     state: Mutex<(u64, Chance)>,
+}
+
+impl Instance {
+    /// What its clock says, in milliseconds since 1970.
+    pub(crate) fn clock(&self) -> u64 {
+        let Machine { start, state } = &*self.machine;
+        start.now_ms() + state.lock().unwrap().0
+    }
 }
 
 impl Surroundings for Machine {
@@ -84,22 +95,22 @@ impl Surroundings for Machine {
 }
 
 impl World {
-    /// The run of `seed`: the world in the end, and what its clients saw.
-    pub(crate) async fn live(seed: u64, trace: &Trace) -> (Arc<Self>, Vec<Seen>) {
+    /// The run of `seed`: the world in the end, what its clients saw, and until when it is settled.
+    pub(crate) async fn live(seed: u64, trace: &Trace) -> (Arc<Self>, Vec<Seen>, u64) {
         let mut chance = Chance::new(seed);
-        let (catalogue, allowance) = calendar::catalogue(chance.below(4));
-        let seasons = seasons(catalogue, &mut chance);
+        let sold = sold::catalogue(chance.below(4));
+        let seasons = seasons(sold, &mut chance);
         let start = Start { began: Instant::now(), millis: seasons[0] };
         let weather = Weather::any(&mut chance);
         let world = Arc::new(Self {
             server: Server::new(start),
-            catalogue,
-            allowance: *allowance,
+            sold,
             start,
             trace: trace.clone(),
             weather,
             chance: Mutex::new(chance.fork()),
             instances: Mutex::default(),
+            known: client::USERS.map(|user| (UserId::new(user).unwrap(), Mutex::default())).into(),
         });
         for _ in 0..=chance.below(4) {
             world.start_instance();
@@ -122,13 +133,14 @@ impl World {
             }
         }
         let observed = living.join_all().await.into_iter().flatten().collect();
-        world.settle().await;
-        (world, observed)
+        let settled = world.settle().await;
+        (world, observed, settled)
     }
 
-    /// What is still under way arrives; then time is settled once more, over a good line.
-    async fn settle(&self) {
+    /// What is still under way arrives; then time is settled once more, over a good line. Until when, in milliseconds.
+    async fn settle(&self) -> u64 {
         sleep(SETTLING).await;
+        let until = self.start.now_ms();
         let last = self.instance("the end", Weather::FAIR, AHEAD_MS_MAX);
         for user in client::USERS {
             let user = UserId::new(user).unwrap();
@@ -139,6 +151,12 @@ impl World {
                 }
             }
         }
+        until
+    }
+
+    /// What clients know of a user.
+    pub(crate) fn known(&self, user: &UserId) -> MutexGuard<'_, Known> {
+        self.known[user].lock().unwrap()
     }
 
     /// One of the instances. One that has died has been replaced.
@@ -165,12 +183,13 @@ impl World {
     fn instance(&self, name: &str, weather: Weather, ahead_ms: u64) -> Arc<Instance> {
         let mut chance = self.chance.lock().unwrap();
         let line = Line::new(&self.server, chance.fork(), weather, self.trace.clone(), name);
-        let machine = Machine { start: self.start, state: Mutex::new((ahead_ms, chance.fork())) };
+        let machine = Arc::new(Machine { start: self.start, state: Mutex::new((ahead_ms, chance.fork())) });
         let store: Arc<dyn jeton::store::Store> = Arc::clone(&line) as _;
-        let service = StatsService::new(store, self.catalogue, Stage::Development, Arc::new(machine));
+        let (surroundings, stage) = (Arc::clone(&machine) as _, Stage::Development);
+        let service = StatsService::new(store, &self.sold.catalogue, stage, surroundings);
         drop(chance);
         self.say(name, || format!("starts, its clock {ahead_ms} ms ahead"));
-        Arc::new(Instance { service, name: name.to_owned(), line })
+        Arc::new(Instance { service, name: name.to_owned(), line, machine })
     }
 
     /// The moment of the true time `millis`.
@@ -184,16 +203,19 @@ impl World {
 }
 
 /// When the seasons of a run begin, in milliseconds: each just before a billing, a month or more after the one before.
-fn seasons(catalogue: &Catalogue, chance: &mut Chance) -> Vec<u64> {
+fn seasons(sold: &Sold, chance: &mut Chance) -> Vec<u64> {
     /// 1 June 2026.
     const BEGIN: u64 = 1_780_272_000_000;
-    const YEARS_MS: u64 = 4 * 366 * 24 * 3_600 * 1_000;
-    let billings = calendar::billings(catalogue, BEGIN, BEGIN + YEARS_MS);
-    let mut month = chance.below(24) as usize;
+    let mut billing = sold.first_cycle(BEGIN);
+    for _ in 0..chance.below(24) {
+        billing = billing.next();
+    }
     let count = 1 + chance.below(3);
     let season = |_| {
-        let begins = billings[month].due - BEFORE_BILLING_MS;
-        month += 1 + chance.below(4) as usize;
+        let begins = sold.due(0, billing) - BEFORE_BILLING_MS;
+        for _ in 0..=chance.below(4) {
+            billing = billing.next();
+        }
         begins
     };
     (0..count).map(season).collect()

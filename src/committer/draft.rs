@@ -158,7 +158,8 @@ impl Parts {
             Some(_) => {}
             None => {
                 let leaves_nothing = result.as_ref().is_ok_and(|outcome| outcome.transaction.is_none());
-                if member.mark.is_some() || (leaves_nothing && must_leave_something(&request.command)) {
+                let marked = member.mark.is_some() || (leaves_nothing && must_leave_something(&request.command));
+                if marked && !planted(Mutation::LeaveNoMark) {
                     let mark = member.mark.get_or_insert_with(|| revision.clone()).clone();
                     let text = leaves_nothing.then(|| written(revision, String::new())).transpose()?;
                     self.record(RecordName::Mark(mark), text, owner);
@@ -167,7 +168,7 @@ impl Parts {
         }
         if let Command::Refund { id, .. } = &request.command {
             match &result {
-                Ok(outcome) => {
+                Ok(outcome) if !planted(Mutation::ForgetRefunds) => {
                     let refund = outcome.transaction.as_ref().map(|refund| refund.id.to_string()).unwrap_or_default();
                     self.record(RecordName::Refund(*id), Some(written(revision, refund)?), owner);
                 }
@@ -175,10 +176,10 @@ impl Parts {
                 Err(Refused { refusal: Refusal::BalanceLimitExceeded | Refusal::TooManyGrants, .. }) => {
                     self.record(RecordName::Refund(*id), None, owner);
                 }
-                Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
-        for closed in &closed {
+        for closed in closed.iter().filter(|_| !planted(Mutation::ForgetReservations)) {
             let text = serde_json::to_string(closed)?;
             self.record(RecordName::Reservation(closed.id.clone()), Some(text), None);
         }

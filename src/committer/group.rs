@@ -135,7 +135,11 @@ impl<'a> Group<'a> {
                     if conflicts > CONFLICTS_MAX {
                         return Err(StoreError::Contended);
                     }
-                    base = self.loaded().await?;
+                    base = if planted(Mutation::LookOnlyAfterLosses) {
+                        Base::Loaded(self.shared.store.load(self.user).await?)
+                    } else {
+                        self.loaded().await?
+                    };
                 }
                 Err(StoreError::Unavailable { sent, cause }) => {
                     if sent {

@@ -255,6 +255,7 @@ fn change_plan(
     }
     match effective {
         Effective::Now => change.make(account),
+        Effective::NextPeriod if planted(Mutation::ChangePlanAtOnce) => change.make(account),
         Effective::NextPeriod => change.plan(account),
     }
     account.changes = account.changes.saturating_add(1);

@@ -331,6 +331,12 @@ impl Grants {
             grant.held = grant.held.saturating_sub(amount.get());
             grant.remaining = grant.remaining.saturating_add(amount.get());
         }
+        if planted(Mutation::ReturnToOldest)
+            && let Some(taken) = self.take_first(amount, |other| (other == kind).then_some(()))
+        {
+            let oldest = self.0.first().map_or(kind, |grant| grant.kind);
+            self.put(oldest, taken.amount);
+        }
     }
 
     /// What was set aside is spent.

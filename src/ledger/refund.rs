@@ -7,7 +7,10 @@ use super::{
     settle::expire,
     spent_days::date_of,
 };
-use crate::plans::{Plan, RefundExpired};
+use crate::{
+    mutation::{Mutation, planted},
+    plans::{Plan, RefundExpired},
+};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -48,7 +51,9 @@ pub(super) fn refund(
     for Paid { grant, amount } in &grants {
         account.put_back(*grant, *amount);
     }
-    account.days.give_back(date_of(id.timestamp(), plan.time_zone()), amount.get());
+    if !planted(Mutation::RefundCountsAsSpent) {
+        account.days.give_back(date_of(id.timestamp(), plan.time_zone()), amount.get());
+    }
     let moved = Moved::Back(*id, amount, grants.clone());
     let transaction = account.record(terms.now, Change::plain(moved, description));
     writing.entries.push(transaction.clone());
@@ -63,6 +68,9 @@ pub(super) fn refund(
 
 /// As what tokens of this kind come back now.
 fn comes_back_as(kind: GrantKind, plan: &Plan, now: Timestamp) -> GrantKind {
+    if planted(Mutation::RefundAsNewTokens) {
+        return Source::Refund.into();
+    }
     let is_over = kind.expires_at.is_some_and(|expires_at| expires_at <= now);
     match plan.refund_expired() {
         RefundExpired::Days(days) if is_over => {

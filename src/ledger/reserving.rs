@@ -8,7 +8,10 @@ use super::{
     settle::close,
     spending::{Spending, spend},
 };
-use crate::plans::{CaptureAbove, NotInCatalogue, Plan};
+use crate::{
+    mutation::{Mutation, planted},
+    plans::{CaptureAbove, NotInCatalogue, Plan},
+};
 
 /// What is to be set aside.
 pub(super) struct Reserving<'a> {
@@ -28,7 +31,8 @@ pub(super) fn reserve(
 ) -> Result<ReservationStats, Refusal> {
     let Reserving { id, amount, content_type, lasts_ms, metadata } = *reserving;
     let available = account.available();
-    if amount.get() > available {
+    let held = if planted(Mutation::ReserveWhatIsHeld) { account.reserved() } else { 0 };
+    if amount.get() > available.saturating_add(held) {
         return Err(Refusal::InsufficientTokens { required: amount, available });
     }
     caps::check(account, plan, amount.get(), terms.now)?;
@@ -67,6 +71,7 @@ pub(super) fn capture(
     let held = reservation.remaining();
     let content_type = reservation.content_type.clone();
     let wanted = amount.map_or(held, Amount::get);
+    let wanted = if planted(Mutation::CaptureNoMoreThanHeld) { wanted.min(held) } else { wanted };
     let beyond = wanted.saturating_sub(held);
     let covered = match cover(account, plan, wanted, beyond, terms.now) {
         Ok(covered) => covered,
@@ -119,7 +124,11 @@ fn cover(account: &Account, plan: &Plan, wanted: u64, beyond: u64, now: Timestam
     };
     let covered = match plan.capture_above() {
         CaptureAbove::Reject if missing > 0 => return Err(insufficient()),
-        CaptureAbove::Allow(limit) if missing > 0 && account.falls_below(limit, beyond) => return Err(insufficient()),
+        CaptureAbove::Allow(limit)
+            if missing > 0 && account.falls_below(limit, beyond) && !planted(Mutation::OverdrawWithoutLimit) =>
+        {
+            return Err(insufficient());
+        }
         CaptureAbove::Reject | CaptureAbove::Allow(_) => {
             caps::check(account, plan, beyond, now)?;
             Covered { overdrawn: missing, ..covered }

@@ -19,7 +19,7 @@ pub(super) fn settle(account: &mut Account, terms: Terms<'_>, writing: &mut Writ
     let mut due = account.billing.next(plan.time_zone());
     loop {
         let expiring = account.grants.first_to_expire().filter(|(_, expires_at)| *expires_at <= due);
-        let ending = first_to_end(account).filter(|(_, ends_at)| *ends_at <= due && *ends_at <= terms.now);
+        let ending = first_to_end(account).filter(|(_, ends_at)| *ends_at <= due && has_ended(*ends_at, terms.now));
         if let Some((place, ends_at)) = ending
             && expiring.is_none_or(|(_, expires_at)| ends_at <= expires_at)
         {
@@ -75,7 +75,8 @@ pub(super) fn close(
     let latest = at.max(account.last_entry.timestamp());
     for held in reservation.held {
         account.grants.give_back(held);
-        if held.grant.expires_at.is_some_and(|expires_at| expires_at <= latest) {
+        let is_late = held.grant.expires_at.is_some_and(|expires_at| expires_at <= latest);
+        if is_late && !planted(Mutation::ReturnLateAlive) {
             let is_it = |other| (other == held.grant).then_some(());
             writing.entries.extend(expire(account, held.amount, is_it, at, terms));
         }
@@ -88,6 +89,10 @@ pub(super) fn close(
 fn first_to_end(account: &Account) -> Option<(usize, Timestamp)> {
     let ends = account.reservations.iter().map(|reservation| reservation.expires_at).enumerate();
     ends.min_by_key(|(_, ends_at)| *ends_at)
+}
+
+fn has_ended(ends_at: Timestamp, now: Timestamp) -> bool {
+    if planted(Mutation::CaptureAsItExpires) { ends_at < now } else { ends_at <= now }
 }
 
 fn is_over(expires_at: Timestamp, now: Timestamp) -> bool {
