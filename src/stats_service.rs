@@ -5,19 +5,20 @@ mod accounts;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 pub use self::accounts::AccountPage;
 use crate::{
     committer::{Committer, Idempotency, Reply, Request, Surroundings, kept_reservation},
     history::{self, Page, Selection},
     ledger::{
-        Account, Amount, Command, ContentType, Decided, Effective, GrantKind, PlanChange, ReservationAction,
-        ReservationId, ReservationStats, Stats, Terms, Timestamp, TransactionId, UserId, decide,
+        Account, Amount, Command, ContentType, Decided, Effective, GrantKind, Outcome, PlanChange, Refused,
+        ReservationAction, ReservationId, ReservationStats, Stats, Terms, Timestamp, TransactionId, UserId, decide,
     },
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
-    store::{EntryRange, Order, RecordName, Store, StoreError, deadline, in_time},
+    store::{EntryRange, Order, RecordName, Store, StoreError, Stored, deadline, in_time},
     system::short_name,
     usage::{self, Bucket, Buckets},
 };
@@ -131,21 +132,29 @@ impl StatsService {
         // What is left of the caller's time when the account is read is what the change has.
         let deadline = deadline();
         in_time(async {
-            let account = self.store.load(user).await?.map(|stored| stored.account);
-            if let Some(account) = account {
-                let settled = self.touch(account.clone(), user, locale)?;
-                if let (true, Ok(outcome)) = (settled.account == account, settled.result) {
-                    return Ok(outcome.stats);
-                }
+            if let Some(Stored { account, .. }) = self.store.load(user).await?
+                && let Some(stats) = self.stats_if_settled(&account, user, locale)?
+            {
+                return Ok(stats);
             }
-            let request = Request { command: Command::Touch, locale, idempotency: None };
-            match self.committer.execute(user, request, deadline).await? {
-                Reply::Decided { decision: Ok(outcome), .. } => Ok(outcome.stats),
-                Reply::Decided { decision: Err(refused), .. } => Ok(refused.stats),
-                Reply::Replayed(_) => Err(StoreError::Damaged("a read has no idempotency key".to_owned())),
-            }
+            self.settle(user, locale, deadline).await
         })
         .await
+    }
+
+    /// The stats of a stored account, unless something is due, which is to be committed first.
+    fn stats_if_settled(&self, account: &Account, user: &UserId, locale: Locale) -> Result<Option<Stats>, StoreError> {
+        let settled = self.touch(account.clone(), user, locale)?;
+        Ok(settled.result.ok().filter(|_| settled.account == *account).map(|outcome| outcome.stats))
+    }
+
+    /// Commits what is due, with the opening if there is no account.
+    async fn settle(&self, user: &UserId, locale: Locale, deadline: Instant) -> Result<Stats, StoreError> {
+        let request = Request { command: Command::Touch, locale, idempotency: None };
+        match self.committer.execute(user, request, deadline).await? {
+            Reply::Decided { decision: Ok(Outcome { stats, .. }) | Err(Refused { stats, .. }), .. } => Ok(stats),
+            Reply::Replayed(_) => Err(StoreError::Damaged("a read has no idempotency key".to_owned())),
+        }
     }
 
     fn touch(&self, account: Account, user: &UserId, locale: Locale) -> Result<Decided, StoreError> {
@@ -218,17 +227,20 @@ impl StatsService {
         id: &ReservationId,
         locale: Locale,
     ) -> Result<(Stats, Option<ReservationStats>), StoreError> {
+        let deadline = deadline();
         in_time(async {
-            // Opens the account, and closes what is over.
-            let mut stats = self.get_user_stats(user, locale).await?;
-            // Both are told as they are at one moment.
-            if let Some(stored) = self.store.load(user).await? {
-                let Decided { account, closed, result, .. } = self.touch(stored.account, user, locale)?;
-                stats = result.map_or(stats, |outcome| outcome.stats);
-                let open = account.reservation(id);
-                if let Some(known) = open.or_else(|| closed.into_iter().find(|closed| closed.id == *id)) {
-                    return Ok((stats, Some(known)));
+            // Both are told as they are at one moment, which the store has: what is due by then is committed first.
+            let (stats, open) = loop {
+                if let Some(Stored { account, .. }) = self.store.load(user).await? {
+                    let open = account.reservation(id);
+                    if let Some(stats) = self.stats_if_settled(&account, user, locale)? {
+                        break (stats, open);
+                    }
                 }
+                self.settle(user, locale, deadline).await?;
+            };
+            if open.is_some() {
+                return Ok((stats, open));
             }
             let text = self.store.record(user, &RecordName::Reservation(id.clone())).await?;
             Ok((stats, text.map(|text| kept_reservation(user, &text)).transpose()?))
