@@ -123,7 +123,10 @@ impl Buckets {
         let allowances: Vec<_> =
             self.in_turn().into_iter().filter(|(kind, _)| kind.source == Source::Monthly).collect();
         let all: u64 = allowances.iter().map(|(_, left)| left).sum();
-        let beyond = all.checked_sub(kept).filter(|beyond| *beyond > 0)?;
+        // What is set aside is kept first.
+        let held: u64 =
+            self.0.iter().filter(|bucket| bucket.kind.source == Source::Monthly).map(|bucket| bucket.held).sum();
+        let beyond = all.checked_sub(kept.saturating_sub(held)).filter(|beyond| *beyond > 0)?;
         allowances.first().map(|(kind, left)| (*kind, beyond.min(*left)))
     }
 

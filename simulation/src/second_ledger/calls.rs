@@ -154,7 +154,9 @@ impl Ledger {
         let (mut balance, mut owed, mut shortfall) = (beyond - missing, 0, 0);
         match self.plan().above {
             Above::Reject if missing > 0 => return Err("too few".to_owned()),
-            Above::Allow(limit) if missing > 0 && self.owed + missing > limit => return Err("too few".to_owned()),
+            Above::Allow(limit) if missing > 0 && self.balance() - beyond.cast_signed() < -limit.cast_signed() => {
+                return Err("too few".to_owned());
+            }
             Above::Reject | Above::Allow(_) => {
                 self.within_caps(beyond, now)?;
                 owed = missing;
