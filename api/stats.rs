@@ -1,4 +1,4 @@
-//! `GET /api/stats`: a user's balance and counts.
+//! `GET /api/stats`: a user's balance and counts; `GET /api/usage`: what was spent when.
 
 use jeton::http::{Function, serve};
 

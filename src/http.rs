@@ -29,6 +29,7 @@ mod stats;
 mod stream;
 mod tokens;
 mod transactions;
+mod usage;
 
 pub use app::App;
 pub use function::Function;

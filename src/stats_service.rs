@@ -20,7 +20,7 @@ use crate::{
     stage::Stage,
     store::{EntryRange, Order, RecordName, Store, StoreError, Stored, deadline, in_time},
     system::short_name,
-    usage::{self, Bucket, Buckets},
+    usage::{self, Bucket, InvalidRange, Range},
 };
 
 /// All that can be done with accounts. One for each process.
@@ -369,14 +369,21 @@ impl StatsService {
         Ok(stored.map_or(0, |stored| stored.account.archives()))
     }
 
-    /// What was spent in each of `buckets`.
+    /// What was spent in each bucket of `range`, or why it is none: that is known once the account is, which may have a time
+    /// of its own.
     ///
     /// # Errors
     /// [`StoreError`]; never nothing instead.
-    pub async fn get_usage(&self, user: &UserId, buckets: &Buckets, locale: Locale) -> Result<Vec<Bucket>, StoreError> {
+    pub async fn get_usage(
+        &self,
+        user: &UserId,
+        range: &Range,
+        locale: Locale,
+    ) -> Result<Result<Vec<Bucket>, InvalidRange>, StoreError> {
         in_time(async {
             self.get_user_stats(user, locale).await?;
-            usage::spent(self.store.as_ref(), user, buckets).await
+            let time = |account: &Account| account.time(self.now(), self.stage);
+            usage::spent(self.store.as_ref(), user, range, time).await
         })
         .await
     }

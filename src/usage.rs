@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-pub use self::buckets::{Buckets, Granularity, InvalidRange};
+pub use self::buckets::{Buckets, Granularity, InvalidRange, Range};
 use self::parts::{Part, parts};
 use crate::{
     ledger::{
@@ -36,35 +36,45 @@ pub struct Bucket {
     pub by_content_type: BTreeMap<ContentType, Spent>,
 }
 
-/// What `user` has spent in each of `buckets`, in the history that goes on. Of nobody it is nothing.
+/// What `user` has spent in each bucket of `range`, in the history that goes on; `time` tells the time of the account.
 ///
 /// # Errors
 /// [`StoreError`]; [`StoreError::Contended`] when the account is reset again and again.
-pub async fn spent(store: &dyn Store, user: &UserId, buckets: &Buckets) -> Result<Vec<Bucket>, StoreError> {
+pub async fn spent(
+    store: &dyn Store,
+    user: &UserId,
+    range: &Range,
+    time: impl Fn(&Account) -> Timestamp + Send,
+) -> Result<Result<Vec<Bucket>, InvalidRange>, StoreError> {
     let mut account = load(store, user).await?;
     for _ in 0..ATTEMPTS {
-        let mut counted = account.as_ref().map(Counted::of).unwrap_or_default();
-        let fields: Vec<UsageField> = counted.closed_parts_of(buckets).into_iter().collect();
+        let buckets = match range.buckets(time(&account)) {
+            Ok(buckets) => buckets,
+            Err(invalid) => return Ok(Err(invalid)),
+        };
+        let mut counted = Counted::of(&account);
+        let fields: Vec<UsageField> = counted.closed_parts_of(&buckets).into_iter().collect();
         if fields.is_empty() {
-            return Ok(counted.sums(buckets));
+            return Ok(Ok(counted.sums(&buckets)));
         }
         let names: Vec<String> = fields.iter().map(ToString::to_string).collect();
         let texts = store.usage(user, &names).await?;
         // A reset drops what was closed: then this may be of a later history.
-        let archives = account.as_ref().map(Account::archives);
+        let archives = account.archives();
         account = load(store, user).await?;
-        if account.as_ref().map(Account::archives) == archives {
+        if account.archives() == archives {
             for (field, text) in fields.into_iter().zip(texts) {
                 counted.closed.extend(text.map(|text| read(user, field, &text)).transpose()?);
             }
-            return Ok(counted.sums(buckets));
+            return Ok(Ok(counted.sums(&buckets)));
         }
     }
     Err(StoreError::Contended)
 }
 
-async fn load(store: &dyn Store, user: &UserId) -> Result<Option<Account>, StoreError> {
-    Ok(store.load(user).await?.map(|stored| stored.account))
+async fn load(store: &dyn Store, user: &UserId) -> Result<Account, StoreError> {
+    let stored = store.load(user).await?.map(|stored| stored.account);
+    stored.ok_or_else(|| StoreError::Damaged(format!("user {user} has no account")))
 }
 
 fn read(user: &UserId, field: UsageField, text: &str) -> Result<(UsageField, ClosedUsage), StoreError> {
@@ -75,7 +85,6 @@ fn read(user: &UserId, field: UsageField, text: &str) -> Result<(UsageField, Clo
 }
 
 /// The counters of an account at one moment.
-#[derive(Default)]
 struct Counted {
     /// The last hour in which something was spent.
     hour: Option<u32>,

@@ -6,22 +6,25 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, future::join_all, poll, stream};
 use jeton::{
-    committer::Reply,
+    committer::{Reply, Surroundings},
     history::Selection,
     ledger::{Command, GrantKind, Priority, Refusal, Source, UserId},
     locale::Locale,
     stats_service::{StatsService, TokenCredit},
     store::{Store, redis::RedisStore},
+    system::System,
 };
 use rustix::process::Signal;
 
 use crate::support::{
+    past::service_at,
     redis::Redis,
-    service::{article, caller, granted, refused, rendered, service_over, tokens},
+    service::{article, caller, granted, refused, rendered, tokens},
     world::{DAY, World, debit, entries},
 };
 
-/// A Redis that knows the script, and services over it, each as in a process of its own.
+/// A Redis that knows the script, and services over it, each as in a process of its own. Their clock stands still, so that no
+/// hour is over in the middle of a test.
 struct Processes<const N: usize> {
     redis: Redis,
     services: [StatsService; N],
@@ -31,7 +34,8 @@ struct Processes<const N: usize> {
 impl<const N: usize> Processes<N> {
     async fn start() -> Self {
         let redis = Redis::start();
-        let services = [(); N].map(|()| service_over(&redis.url()));
+        let now = System.now().to_string();
+        let services = [(); N].map(|()| service_at(redis.store(), &now));
         for (number, service) in services.iter().enumerate() {
             let warm = UserId::new(&format!("warm-{number}")).unwrap();
             granted(service.record_generation(&warm, article(1), caller(None)).await);

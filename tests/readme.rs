@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::support::server::Local;
 
 /// The members whose values do not depend on when and where a call is made.
-const LASTING: [&str; 16] = [
+const LASTING: [&str; 18] = [
     "message",
     "type",
     "amount",
@@ -18,6 +18,8 @@ const LASTING: [&str; 16] = [
     "detail",
     "tokenBalance",
     "tokensUsed",
+    "tokens",
+    "generations",
     "required",
     "available",
     "due",

@@ -181,6 +181,8 @@ async fn queries_are_checked() {
         ("transactions?userId=u&to=2026-12-05", "to"),
         ("transactions?userId=u&order=up", "order"),
         ("transactions?userId=u&form=2026-12-05T00:00:00Z", "form"),
+        ("usage", "userId"),
+        ("usage?userId=u&userId=v", "userId"),
         ("health?deep=1", "deep"),
     ];
     unchanged_by(async |client| {
@@ -205,6 +207,7 @@ async fn methods_are_checked_first() {
             ("stats", "GET, HEAD, OPTIONS"),
             ("transactions", "GET, HEAD, OPTIONS"),
             ("accounts", "GET, HEAD, PATCH, OPTIONS"),
+            ("usage", "GET, HEAD, OPTIONS"),
             ("billing", "GET, HEAD, OPTIONS"),
             ("health", "GET, HEAD, OPTIONS"),
             ("generations", "POST, OPTIONS"),

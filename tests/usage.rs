@@ -1,5 +1,6 @@
 //! What was spent when: what stands beside the account, and what callers are told of it.
 
+mod calls;
 mod clocks;
 mod moments;
 mod sums;

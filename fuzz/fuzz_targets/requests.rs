@@ -14,13 +14,13 @@ use std::{
 use jeton::{
     committer::Surroundings,
     config::{Config, Variables},
-    http::App,
+    http::{App, Resource},
     store::{Store, StoreError, embedded::EmbeddedStore},
     system::System,
 };
 use jeton_fuzz::{
     answer,
-    model::{Expected, KEYS, clock, expected, has_expired, media_type},
+    model::{Expected, KEYS, clock, expected, has_expired, has_no_buckets, media_type},
     request::Sent,
     wire::{ask, runtime},
 };
@@ -96,7 +96,13 @@ async fn check(app: &App, sent: &Sent, keyed: bool, stored: bool) {
         (Expected::InvalidField(fields), Some((code, field))) => {
             code == "invalid_field" && field.as_ref().is_none_or(|field| fields.contains(field))
         }
-        // The one field that the account's time decides on.
+        // What the account's time decides on.
+        (Expected::Right, refusal) if stored && sent.resource == Resource::Usage => {
+            let refused = refusal.as_ref().is_some_and(|(code, field)| {
+                code == "invalid_field" && field.as_ref().is_none_or(|field| field == "from")
+            });
+            (refused || answer.status == 200) && has_no_buckets(sent).is_none_or(|none| none == refused)
+        }
         (Expected::Right, Some((code, Some(field)))) if stored && code == "invalid_field" => {
             match field.as_str() {
                 // Earlier inputs may have moved the clocks of the users whom they know.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use chrono_tz::Tz;
 use hyper::Method;
-use jeton::http::Resource;
+use jeton::{committer::Surroundings, http::Resource, system::System};
 use serde_json::{Map, Value, value::RawValue};
 
 use crate::request::Sent;
@@ -54,7 +55,9 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
         Resource::Generations | Resource::Refunds | Resource::Tokens | Resource::Reset => &[Method::POST],
         Resource::Reservations => &[Method::GET, Method::HEAD, Method::POST, Method::PATCH],
         Resource::Accounts => &[Method::GET, Method::HEAD, Method::PATCH],
-        Resource::Billing | Resource::Health | Resource::Stats | Resource::Transactions => &[Method::GET, Method::HEAD],
+        Resource::Billing | Resource::Health | Resource::Stats | Resource::Transactions | Resource::Usage => {
+            &[Method::GET, Method::HEAD]
+        }
     };
     let changes = changes(&sent.method);
     if !methods.contains(&sent.method) {
@@ -108,6 +111,28 @@ pub fn has_expired(sent: &Sent, now: i64) -> bool {
     expires_at.is_some_and(|millis| millis <= now)
 }
 
+/// Whether the range of usage that `sent` asks for, if it is right, is none or too long; `None` near the limit, which the
+/// calendar of the zone sets, and near the present.
+pub fn has_no_buckets(sent: &Sent) -> Option<bool> {
+    const DAY: i64 = 86_400_000;
+    let query = sent.target.query().unwrap_or_default();
+    let field = |wanted: &str| form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == wanted);
+    let at = |name: &str| Some(instant(&field(name)?.1)?.clamp(0, MILLIS_MAX));
+    let days = match field("granularity").as_ref().map(|(_, granularity)| &**granularity) {
+        Some("hour") => 62,
+        Some("month") => 3_652,
+        _ => 400,
+    };
+    let (from, to) = (at("from"), at("to"));
+    let Some(from) = from else { return Some(to == Some(0)) };
+    let length = to.unwrap_or_else(|| System.now().to_utc().timestamp_millis()) - from;
+    if to.is_none() && length.abs() < DAY {
+        return None;
+    }
+    let (sure, never) = (length > 0 && length < (days - 2) * DAY, length <= 0 || length > (days + 2) * DAY);
+    (sure || never).then_some(never)
+}
+
 fn instant(text: &str) -> Option<i64> {
     chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis())
 }
@@ -126,7 +151,7 @@ fn access(sent: &Sent) -> Option<&'static str> {
     let required = match sent.resource {
         Resource::Health => return None,
         Resource::Billing => Holder::Cron,
-        Resource::Stats | Resource::Transactions => Holder::Service(0),
+        Resource::Stats | Resource::Transactions | Resource::Usage => Holder::Service(0),
         Resource::Reservations => Holder::Service(u8::from(changes(&sent.method))),
         Resource::Generations => Holder::Service(1),
         Resource::Refunds | Resource::Tokens => Holder::Service(2),
@@ -153,6 +178,7 @@ fn names(sent: &Sent) -> &'static [&'static str] {
         Resource::Billing | Resource::Health => &[],
         Resource::Stats | Resource::Reset => &["userId"],
         Resource::Transactions => &["userId", "limit", "cursor", "type", "contentType", "from", "to", "order"],
+        Resource::Usage => &["userId", "granularity", "from", "to", "timezone"],
         Resource::Reservations if sent.method == Method::POST => {
             &["userId", "amount", "contentType", "ttlSeconds", "metadata"]
         }
@@ -185,7 +211,7 @@ fn bad_parameters(sent: &Sent, keyed: bool) -> BTreeSet<String> {
     let mut bad = BTreeSet::new();
     let mut seen = BTreeSet::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if name.starts_with("x-vercel-") || name.starts_with("_vercel") {
+        if name.starts_with("x-vercel-") || name.starts_with("_vercel") || name == "jeton-resource" {
             continue;
         }
         let right = match &*name {
@@ -203,6 +229,8 @@ fn bad_parameters(sent: &Sent, keyed: bool) -> BTreeSet<String> {
             "contentType" => is_content_type(&value),
             "from" | "to" => chrono::DateTime::parse_from_rfc3339(&value).is_ok(),
             "order" => ["asc", "desc"].contains(&&*value),
+            "granularity" => ["hour", "day", "month"].contains(&&*value),
+            "timezone" => value.parse::<Tz>().is_ok(),
             _ => unreachable!("all names of queries are above"),
         };
         if !seen.insert(name.clone().into_owned()) || !right {

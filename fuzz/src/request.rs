@@ -31,7 +31,7 @@ const HEADERS_MAX: usize = 60;
 pub struct Sent {
     /// Any but CONNECT, which a server takes for the wish to tunnel.
     pub method: Method,
-    /// What the path names.
+    /// What the path names, or the field that rewrites add.
     pub resource: Resource,
     /// The path and the query, as they are sent.
     pub target: PathAndQuery,
@@ -52,7 +52,15 @@ impl Sent {
         let (method, target) = split(lines.next()?, b" ")?;
         let method = Method::from_bytes(method).ok().filter(|method| method != Method::CONNECT)?;
         let target = PathAndQuery::try_from(target).ok()?;
-        let resource = Resource::at(target.path())?;
+        let named = Resource::at(target.path())?;
+        let fields = form_urlencoded::parse(target.query().unwrap_or_default().as_bytes());
+        let added = fields.clone().find(|(name, _)| name == "jeton-resource").map(|(_, name)| name.into_owned());
+        // Only in place of the one that the function is named after.
+        let resource = match (named, added.as_deref()) {
+            (Resource::Stats, Some("usage")) => Resource::Usage,
+            (Resource::Transactions, Some("refunds")) => Resource::Refunds,
+            _ => named,
+        };
         let mut sent = Self {
             method,
             resource,

@@ -26,7 +26,7 @@ use super::{
     problem::{Failure, Problem},
     refunds, reservations, reset,
     resource::{Resource, changes},
-    respond, stats, tokens, transactions,
+    respond, stats, tokens, transactions, usage,
 };
 use crate::{
     config::{Config, ConfigError},
@@ -86,7 +86,7 @@ impl App {
         log: impl Fn(Level, &str) + Send,
     ) -> Response {
         let begun = Instant::now();
-        let resource = Resource::of(function, request.uri().path());
+        let resource = Resource::of(function, request.uri());
         let default_locale = self.settings.as_ref().map(|settings| settings.config.locale).unwrap_or_default();
         let trace = Trace::new(request.headers(), default_locale);
         let method = request.method().clone();
@@ -167,6 +167,7 @@ impl App {
             Resource::Stats => Box::pin(stats::get(&call)),
             Resource::Tokens => Box::pin(tokens::post(&call)),
             Resource::Transactions => Box::pin(transactions::get(&call)),
+            Resource::Usage => Box::pin(usage::get(&call)),
         };
         answer.await
     }

@@ -9,6 +9,7 @@ use super::problem::{BODY_MAX, Problem, Reason};
 use crate::{
     ledger::{AMOUNT_MAX, CapPeriod, GRANTS_MAX, RESERVATIONS_MAX, ReservationStatus, Timestamp},
     locale::Locale,
+    usage::Granularity,
 };
 
 /// The kind of problem, in a few words.
@@ -231,6 +232,23 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
         Reason::NotACursor => locale
             .choose("ce doit être le nextCursor d'une page précédente", "it must be the nextCursor of an earlier page")
             .to_owned(),
+        Reason::NotATimeZone => locale
+            .choose(
+                "ce doit être un fuseau horaire de la base IANA, par exemple Europe/Paris",
+                "it must be a time zone of the IANA database, for example Europe/Paris",
+            )
+            .to_owned(),
+        Reason::NotBeforeTo => locale.choose("ce doit être avant « to »", "it must be before “to”").to_owned(),
+        Reason::TooLongBeforeTo(granularity) => match (granularity, locale) {
+            (Granularity::Hour, Locale::French) => "ce doit être au plus 62 jours avant « to » (par heure)".to_owned(),
+            (Granularity::Hour, Locale::English) => "it must be at most 62 days before “to” (by the hour)".to_owned(),
+            (Granularity::Day, Locale::French) => "ce doit être au plus 400 jours avant « to » (par jour)".to_owned(),
+            (Granularity::Day, Locale::English) => "it must be at most 400 days before “to” (by the day)".to_owned(),
+            (Granularity::Month, Locale::French) => "ce doit être au plus 120 mois avant « to » (par mois)".to_owned(),
+            (Granularity::Month, Locale::English) => {
+                "it must be at most 120 months before “to” (by the month)".to_owned()
+            }
+        },
         Reason::NotAReservationId => locale
             .choose(
                 "ce doit être l'id d'une réservation : res_ et 1 à 64 caractères parmi A–Z a–z 0–9 - _",

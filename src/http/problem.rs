@@ -9,6 +9,7 @@ use crate::{
     ledger::{CapPeriod, Refusal, Refused, ReservationStatus, Stats, Timestamp},
     locale::Locale,
     store::StoreError,
+    usage::Granularity,
 };
 
 /// The largest request body, in bytes.
@@ -62,6 +63,9 @@ pub(super) enum Reason {
     NotABoolean,
     NotACap,
     OnlyFor { action: &'static str },
+    NotATimeZone,
+    NotBeforeTo,
+    TooLongBeforeTo(Granularity),
     NotOneOf(Vec<String>),
 }
 

@@ -1,7 +1,17 @@
 use chrono::DateTime;
+use chrono_tz::Tz;
 
 use super::problem::{Problem, Reason};
 use crate::ledger::{Timestamp, TransactionId};
+
+/// In which field a rewrite in `vercel.json` says what is asked for.
+const RESOURCE: &str = "jeton-resource";
+
+/// What is asked for, if the query says so.
+pub(super) fn resource(query: Option<&str>) -> Option<String> {
+    let mut fields = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    fields.find(|(name, _)| name == RESOURCE).map(|(_, resource)| resource.into_owned())
+}
 
 /// The fields of a query string, taken one by one; what is left at the end is unknown.
 pub(super) struct Query {
@@ -12,8 +22,8 @@ impl Query {
     pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
         let mut fields: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            // The platform's own, such as the bypass of its deployment protection.
-            if name.starts_with("x-vercel-") || name.starts_with("_vercel") {
+            // The platform's own, such as the bypass of its deployment protection, and that of the rewrites.
+            if name.starts_with("x-vercel-") || name.starts_with("_vercel") || name == RESOURCE {
                 continue;
             }
             if fields.iter().any(|(taken, _)| *taken == name) {
@@ -58,6 +68,12 @@ impl Query {
             Ok(time) => Ok(Some(Timestamp::from(time.to_utc()))),
             Err(_) => Err(Problem::invalid_field(name, Reason::NotAnInstant)),
         }
+    }
+
+    /// Takes the name of a time zone.
+    pub(super) fn take_zone(&mut self, name: &'static str) -> Result<Option<Tz>, Problem> {
+        let Some(text) = self.take(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| Problem::invalid_field(name, Reason::NotATimeZone))
     }
 
     /// Takes the id of a transaction.

@@ -1,10 +1,10 @@
-use hyper::Method;
+use hyper::{Method, Uri};
 
-use super::function::Function;
+use super::{function::Function, query};
 use crate::credentials::Scope;
 
 /// What callers ask for. Most have a function of their own; the others share a neighbour's, by a rewrite in `vercel.json`,
-/// which leaves the path as the caller wrote it.
+/// which leaves the path as the caller wrote it, and says in the query what is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// `GET` and `PATCH /api/accounts`.
@@ -27,6 +27,8 @@ pub enum Resource {
     Tokens,
     /// `GET /api/transactions`.
     Transactions,
+    /// `GET /api/usage`, of the function `stats`.
+    Usage,
 }
 
 /// Who may call.
@@ -42,7 +44,7 @@ pub(super) enum Audience {
 
 impl Resource {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Accounts,
         Self::Billing,
         Self::Generations,
@@ -53,18 +55,26 @@ impl Resource {
         Self::Stats,
         Self::Tokens,
         Self::Transactions,
+        Self::Usage,
     ];
 
     /// The one at this path; `None` where there is nothing.
     #[must_use]
     pub fn at(path: &str) -> Option<Self> {
-        let name = path.strip_prefix("/api/")?;
+        Self::named(path.strip_prefix("/api/")?)
+    }
+
+    fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|resource| resource.name() == name)
     }
 
-    /// What a request to `function` with this path asks for. A path that names nothing of the function's means its own.
-    pub(super) fn of(function: Function, path: &str) -> Self {
-        Self::at(path).filter(|resource| resource.function() == function).unwrap_or(function.own())
+    /// What a request to `function` asks for: by its path or, if that names none that shares the function, by what the rewrite
+    /// added. Otherwise it is the function's own.
+    pub(super) fn of(function: Function, uri: &Uri) -> Self {
+        let own = function.own();
+        let guest = |resource: &Self| resource.function() == function && *resource != own;
+        let by_query = || query::resource(uri.query()).and_then(|name| Self::named(&name)).filter(guest);
+        Self::at(uri.path()).filter(guest).or_else(by_query).unwrap_or(own)
     }
 
     /// The function that answers.
@@ -77,7 +87,7 @@ impl Resource {
             Self::Health => Function::Health,
             Self::Reservations => Function::Reservations,
             Self::Reset => Function::Reset,
-            Self::Stats => Function::Stats,
+            Self::Stats | Self::Usage => Function::Stats,
             Self::Tokens => Function::Tokens,
             Self::Refunds | Self::Transactions => Function::Transactions,
         }
@@ -97,6 +107,7 @@ impl Resource {
             Self::Stats => "stats",
             Self::Tokens => "tokens",
             Self::Transactions => "transactions",
+            Self::Usage => "usage",
         }
     }
 
@@ -104,7 +115,7 @@ impl Resource {
     pub(super) const fn allow(self) -> &'static str {
         match self {
             Self::Accounts => "GET, HEAD, PATCH, OPTIONS",
-            Self::Billing | Self::Health | Self::Stats | Self::Transactions => "GET, HEAD, OPTIONS",
+            Self::Billing | Self::Health | Self::Stats | Self::Transactions | Self::Usage => "GET, HEAD, OPTIONS",
             Self::Generations | Self::Refunds | Self::Reset | Self::Tokens => "POST, OPTIONS",
             Self::Reservations => "GET, HEAD, POST, PATCH, OPTIONS",
         }
@@ -119,7 +130,7 @@ impl Resource {
         match self {
             Self::Health => Audience::Everybody,
             Self::Billing => Audience::Cron,
-            Self::Stats | Self::Transactions => Audience::Service(Scope::Read),
+            Self::Stats | Self::Transactions | Self::Usage => Audience::Service(Scope::Read),
             Self::Reservations if !changes(method) => Audience::Service(Scope::Read),
             Self::Generations | Self::Reservations => Audience::Service(Scope::Spend),
             Self::Refunds | Self::Tokens => Audience::Service(Scope::Credit),

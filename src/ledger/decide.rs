@@ -278,8 +278,7 @@ fn set_clock(account: &mut Account, at: Timestamp, terms: Terms<'_>) -> Result<O
 impl Terms<'_> {
     /// These, by the test clock of `account` if it has one that is ahead. In production nobody's is looked at.
     fn of(self, account: Option<&Account>) -> Self {
-        let clock = account.and_then(|account| account.clock).filter(|_| self.stage == Stage::Development);
-        Self { now: clock.map_or(self.now, |clock| clock.max(self.now)), ..self }
+        Self { now: account.map_or(self.now, |account| account.time(self.now, self.stage)), ..self }
     }
 }
 

@@ -1,5 +1,3 @@
-use std::ops::Range;
-
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
@@ -66,23 +64,26 @@ pub enum InvalidRange {
     TooLong,
 }
 
-/// Whole buckets that follow each other: where each of them begins, and the last one ends, in quarters of an hour since 1970.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Buckets(Vec<u32>);
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// How long the buckets are.
+    pub granularity: Granularity,
+    /// By whose clocks.
+    pub zone: Tz,
+    /// From when on; without it, 24 hours, 30 days or 12 months before the end.
+    pub from: Option<Timestamp>,
+    /// Until when; without it, until now.
+    pub to: Option<Timestamp>,
+}
 
-impl Buckets {
-    /// The buckets of `zone` that cover the time from `from` until `to`. Without an end that is `now`; without a beginning it
-    /// is 24 hours, 30 days or 12 months before the end.
+impl Range {
+    /// The buckets that it covers, in whole or in part, when it is `now`.
     ///
     /// # Errors
     /// [`InvalidRange`].
-    pub fn of(
-        granularity: Granularity,
-        zone: Tz,
-        from: Option<Timestamp>,
-        to: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<Self, InvalidRange> {
+    pub fn buckets(&self, now: Timestamp) -> Result<Buckets, InvalidRange> {
+        let Self { granularity, zone, from, to } = *self;
         let to = to.unwrap_or(now);
         let (default, longest) = granularity.spans();
         let from = from.unwrap_or_else(|| default.before(to, zone));
@@ -99,16 +100,22 @@ impl Buckets {
         Ok(match granularity {
             Granularity::Hour => {
                 let quarters = first.saturating_sub(QUARTERS_IN_HOUR)..;
-                Self::covering(quarters.filter(|quarter| begins_hour(*quarter, zone)), first, end)
+                Buckets::covering(quarters.filter(|quarter| begins_hour(*quarter, zone)), first, end)
             }
-            Granularity::Day => Self::covering(date.iter_days().map(|date| start_of(date, zone)), first, end),
+            Granularity::Day => Buckets::covering(date.iter_days().map(|date| start_of(date, zone)), first, end),
             Granularity::Month => {
                 let months = (0..).map_while(|months| first_of_month(date, months));
-                Self::covering(months.map(|date| start_of(date, zone)), first, end)
+                Buckets::covering(months.map(|date| start_of(date, zone)), first, end)
             }
         })
     }
+}
 
+/// Whole buckets that follow each other: where each of them begins, and the last one ends, in quarters of an hour since 1970.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buckets(Vec<u32>);
+
+impl Buckets {
     /// Those of `starts`, which begin before `first`, between which all from `first` until `end` lies.
     fn covering(starts: impl Iterator<Item = u32>, first: u32, end: u32) -> Self {
         let mut bounds = Vec::new();
@@ -128,7 +135,7 @@ impl Buckets {
     }
 
     /// When each of them begins, and its quarters.
-    pub fn each(&self) -> impl Iterator<Item = (Timestamp, Range<u32>)> {
+    pub fn each(&self) -> impl Iterator<Item = (Timestamp, std::ops::Range<u32>)> {
         self.0.iter().zip(self.0.iter().skip(1)).map(|(start, end)| (start_of_quarter(*start), *start..*end))
     }
 }

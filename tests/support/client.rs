@@ -92,6 +92,7 @@ impl Client {
         let function = match path.split('?').next().unwrap() {
             // By a rewrite.
             "refunds" => "transactions",
+            "usage" => "stats",
             own => own,
         };
         let base = self.bases.get(function).unwrap_or_else(|| panic!("no function {function}"));

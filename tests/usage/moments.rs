@@ -6,7 +6,7 @@ use jeton::{
     ledger::{Command, Timestamp, Transaction},
     locale::Locale,
     store::{StoreError, redis::RedisStore},
-    usage::{self, Buckets, Granularity},
+    usage::{self, Granularity, Range},
 };
 use serde_json::{Value, json};
 
@@ -21,10 +21,10 @@ use crate::support::{
 const HOUR: u64 = DAY / 24;
 
 /// Whole hours in Paris, or days there, of the two days in which everything happens.
-fn asked(granularity: Granularity) -> (Buckets, Vec<u64>) {
+fn asked(granularity: Granularity) -> (Range, Vec<u64>) {
     let (zone, from, to) = (Tz::Europe__Paris, START - DAY, START + 2 * DAY);
     let at = |millis| Timestamp::from_millis(millis);
-    (Buckets::of(granularity, zone, at(from), at(to), at(0).unwrap()).unwrap(), bounds(granularity, zone, from, to))
+    (Range { granularity, zone, from: at(from), to: at(to) }, bounds(granularity, zone, from, to))
 }
 
 /// What happens meanwhile: what is asked, and how long after the start.
@@ -54,12 +54,12 @@ async fn an_answer_is_of_one_moment() {
                 for (after, cost) in [(0, 1), (HOUR / 2, 2), (HOUR, 4)] {
                     world.apply(&[debit("ARTICLE", cost)], START + after).await;
                 }
-                let (buckets, bounds) = asked(granularity);
+                let (range, bounds) = asked(granularity);
                 let of = |history: &[Transaction]| told(history, &bounds);
                 let before = of(&world.entries);
                 let user = world.user.clone();
                 proxy.fail("HMGET", &vec![Fault::Paused; paused_at + 1]);
-                let mut answer = Box::pin(usage::spent(&asking, &user, &buckets));
+                let mut answer = Box::pin(usage::spent(&asking, &user, &range, |_| Timestamp::EPOCH));
                 for step in 0..=paused_at {
                     tokio::select! {
                         () = proxy.paused() => {}
@@ -72,7 +72,7 @@ async fn an_answer_is_of_one_moment() {
                     }
                     proxy.go_on();
                 }
-                let answer: Value = json!(answer.await.unwrap());
+                let answer: Value = json!(answer.await.unwrap().unwrap());
                 let is_of_then = paused_at > 0 && !resets;
                 assert_eq!(answer, if is_of_then { before } else { of(&world.entries) }, "{case}");
                 proxy.assert_used_up(&case);
@@ -88,12 +88,12 @@ async fn who_is_reset_again_and_again_gets_no_mixture() {
     let proxy = Proxy::start(redis.port()).await;
     let asking = RedisStore::new(&proxy.url(), "jeton").unwrap();
     let mut world = World::new(store.as_ref(), "u");
-    let (buckets, _) = asked(Granularity::Hour);
+    let (range, _) = asked(Granularity::Hour);
     world.apply(&[SPENT()], START).await;
     world.apply(&[SPENT()], START + HOUR).await;
     proxy.fail("HMGET", &[Fault::Paused; 11]);
     let user = world.user.clone();
-    let mut answer = Box::pin(usage::spent(&asking, &user, &buckets));
+    let mut answer = Box::pin(usage::spent(&asking, &user, &range, |_| Timestamp::EPOCH));
     for step in 0..11 {
         tokio::select! {
             () = proxy.paused() => {}
@@ -126,9 +126,7 @@ async fn a_long_history_is_summed_up_as_fast_as_a_short_one() {
             world.apply(&commands, START + hour * HOUR).await;
         }
         let (user, at) = (world.user.clone(), |millis| Timestamp::from_millis(millis));
-        let of = |granularity, zone| {
-            Buckets::of(granularity, zone, at(START - DAY), at(START + 50 * DAY), at(0).unwrap()).unwrap()
-        };
+        let of = |granularity, zone| Range { granularity, zone, from: at(START - DAY), to: at(START + 50 * DAY) };
         let asked = [
             of(Granularity::Hour, Tz::UTC),
             of(Granularity::Day, Tz::Asia__Kathmandu),
@@ -137,8 +135,8 @@ async fn a_long_history_is_summed_up_as_fast_as_a_short_one() {
         // What fell due since is billed before.
         service.get_user_stats(&user, Locale::French).await.unwrap();
         let (before, bytes_before) = (redis.command_counts(), traffic());
-        for buckets in asked.iter().cycle().take(15) {
-            let told = service.get_usage(&user, buckets, Locale::French).await.unwrap();
+        for range in asked.iter().cycle().take(15) {
+            let told = service.get_usage(&user, range, Locale::French).await.unwrap().unwrap();
             let spent: u64 = told.iter().map(|bucket| bucket.spent.tokens).sum();
             assert_eq!(spent, 3 * length.div_ceil(2), "{length}");
         }

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use jeton::{
     ledger::{Amount, Command, GrantKind, Priority, Source, Timestamp, Transaction},
     store::{Store, embedded::EmbeddedStore},
-    usage::{self, Buckets, Granularity},
+    usage::{self, Granularity, Range},
 };
 use proptest::{collection::vec, prelude::*};
 use serde_json::json;
@@ -20,7 +20,7 @@ use crate::support::{
 
 const HOUR: u64 = 3_600_000;
 /// Their clocks differ from UTC by whole hours, halves and quarters, and are changed at all times of the day.
-pub(super) const ZONES: [&str; 12] = [
+const ZONES: [&str; 12] = [
     "UTC",
     "Europe/Paris",
     "America/New_York",
@@ -127,8 +127,8 @@ async fn assert_answered(world: &World<'_>, steps: &[Step], question: &Question)
     let (from, to) = question.range(began, ended);
     let zone: Tz = question.zone.parse().unwrap();
     let at = |millis| Timestamp::from_millis(millis);
-    let buckets = Buckets::of(question.granularity, zone, at(from), at(to), Timestamp::EPOCH).unwrap();
-    let found = usage::spent(world.store, &world.user, &buckets).await.unwrap();
+    let range = Range { granularity: question.granularity, zone, from: at(from), to: at(to) };
+    let found = usage::spent(world.store, &world.user, &range, |_| Timestamp::EPOCH).await.unwrap().unwrap();
     let history: &[Transaction] = &world.entries;
     let expected = told(history, &bounds(question.granularity, zone, from, to));
     assert_eq!(json!(found), expected, "{}: {question:?}", world.store.name());

@@ -4,7 +4,7 @@ use chrono::{Offset, TimeZone};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use jeton::{
     ledger::Timestamp,
-    usage::{Buckets, Granularity, InvalidRange},
+    usage::{Buckets, Granularity, InvalidRange, Range},
 };
 
 use super::clocks::{QUARTER, bounds, millis, rfc3339};
@@ -15,7 +15,7 @@ fn at(rfc3339: &str) -> Timestamp {
 
 /// When the buckets begin and the last one ends, in milliseconds.
 fn found(granularity: Granularity, zone: Tz, from: Timestamp, to: Timestamp) -> Vec<u64> {
-    starts(&Buckets::of(granularity, zone, Some(from), Some(to), Timestamp::EPOCH).unwrap())
+    starts(&Range { granularity, zone, from: Some(from), to: Some(to) }.buckets(Timestamp::EPOCH).unwrap())
 }
 
 fn starts(buckets: &Buckets) -> Vec<u64> {
@@ -152,7 +152,8 @@ fn in_every_zone_buckets_are_those_of_its_clock() {
 #[test]
 fn a_range_has_a_beginning_before_its_end_and_a_length() {
     let of = |granularity, zone: &str, from: Option<&str>, to: Option<&str>, now: &str| {
-        Buckets::of(granularity, zone.parse().unwrap(), from.map(at), to.map(at), at(now)).map(|buckets| {
+        let range = Range { granularity, zone: zone.parse().unwrap(), from: from.map(at), to: to.map(at) };
+        range.buckets(at(now)).map(|buckets| {
             let bounds = starts(&buckets);
             (rfc3339(bounds[0]), rfc3339(*bounds.last().unwrap()), bounds.len() - 1)
         })

@@ -68,7 +68,8 @@ fn the_routes_set_the_headers_and_the_cron_is_daily() {
     let expected = json!([
         {"src": "^(?:/(.*))$", "headers": headers, "continue": true},
         {"handle": "filesystem"},
-        {"src": "^/api/refunds$", "dest": "/api/transactions", "check": true},
+        {"src": "^/api/refunds$", "dest": "/api/transactions?jeton-resource=refunds", "check": true},
+        {"src": "^/api/usage$", "dest": "/api/stats?jeton-resource=usage", "check": true},
         {"src": "^/api(/.*)?$", "status": 404},
         {"handle": "error"},
         {"status": 404, "src": "^(?!/api).*$", "dest": "/404.html"},

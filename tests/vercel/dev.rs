@@ -40,6 +40,9 @@ async fn every_function_answers() {
     let body = json!({"userId": "alice", "transactionId": captured.ok()["transaction"]["id"]});
     let refunded = client.post("refunds", body).await;
     assert_eq!(refunded.ok()["message"], "4 tokens remboursés. Nouveau solde : 5997.");
+    let usage = client.get("usage?userId=alice&granularity=month&timezone=Europe%2FParis").await;
+    let buckets = usage.ok()["buckets"].as_array().unwrap().clone();
+    assert_eq!((buckets.len(), buckets.iter().filter_map(|bucket| bucket["tokens"].as_u64()).sum()), (13, 7));
     let reset = client.post("reset", json!({"userId": "alice"})).await;
     assert_eq!(reset.ok()["stats"]["tokenBalance"], 5000);
     let health = client.get("health").await;
@@ -50,7 +53,9 @@ async fn every_function_answers() {
     assert_eq!(accounts.ok()["accounts"][0]["userId"], "alice");
 
     let mut called = BTreeSet::new();
-    for answer in [stats, article, credit, history, reserved, captured, refunded, reset, health, billing, accounts] {
+    let answers =
+        [stats, article, credit, history, reserved, captured, refunded, usage, reset, health, billing, accounts];
+    for answer in answers {
         assert_headers(&answer);
         assert_eq!(answer.header("content-type"), Some("application/json"));
         let line = answer.line_of(dev.process());
@@ -58,7 +63,7 @@ async fn every_function_answers() {
         called.insert(line["function"].as_str().unwrap().to_owned());
     }
     // Which share a function with another.
-    assert!(called.remove("refunds"));
+    assert!(called.remove("refunds") && called.remove("usage"));
     assert_eq!(called, functions());
     assert_eq!(called, FUNCTIONS.map(str::to_owned).into());
 }
