@@ -27,7 +27,8 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
     };
     query.finish()?;
 
-    let buckets = call.stored(call.service()?.get_usage(&user, &range, call.trace.locale)).await?;
+    let service = call.service_for(&user).await?;
+    let buckets = call.stored(service.get_usage(&user, &range, call.trace.locale)).await?;
     let buckets = buckets.map_err(|invalid| {
         let reason = match invalid {
             InvalidRange::Backwards => Reason::NotBeforeTo,
