@@ -4,6 +4,7 @@
 mod allowances;
 mod asks;
 mod caps;
+mod captures;
 mod compare;
 mod damaged_documents;
 mod documents;

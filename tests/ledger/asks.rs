@@ -1,6 +1,8 @@
 //! Commands, in few words.
 
-use jeton::ledger::{Command, GrantKind, ReservationAction, ReservationId, Source, Transaction};
+use jeton::ledger::{
+    Command, ContentType, GrantKind, Priority, ReservationAction, ReservationId, ReservationStatus, Source, Transaction,
+};
 
 use super::{at, tokens};
 
@@ -9,12 +11,33 @@ pub(super) fn until(source: Source, expires_at: u64) -> GrantKind {
     GrantKind { expires_at: Some(at(expires_at)), ..source.into() }
 }
 
+/// The same, spent before all others.
+pub(super) fn first_until(source: Source, expires_at: u64) -> GrantKind {
+    GrantKind { priority: Priority::new(0), ..until(source, expires_at) }
+}
+
 pub(super) fn id(name: &str) -> ReservationId {
     ReservationId::named(name).unwrap()
 }
 
 pub(super) fn reserve(name: &str, amount: u64, lasts_ms: u64) -> Command {
     Command::Reserve { id: id(name), amount: tokens(amount), content_type: None, lasts_ms, metadata: None }
+}
+
+/// The same for an article.
+pub(super) fn reserve_article(name: &str, amount: u64, lasts_ms: u64) -> Command {
+    let content_type = Some(ContentType::new("ARTICLE"));
+    Command::Reserve { id: id(name), amount: tokens(amount), content_type, lasts_ms, metadata: None }
+}
+
+/// What is asked of a reservation whose end is kept.
+pub(super) fn known(command: &Command, closed: ReservationStatus) -> Command {
+    let Command::Reservation { id, action, .. } = command else { panic!("{command:?}") };
+    Command::Reservation { id: id.clone(), action: *action, closed: Some(closed) }
+}
+
+pub(super) fn extend(name: &str, lasts_ms: u64) -> Command {
+    act(name, ReservationAction::Extend { lasts_ms })
 }
 
 fn act(name: &str, action: ReservationAction) -> Command {
