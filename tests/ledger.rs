@@ -17,6 +17,7 @@ mod life;
 mod limits;
 mod model;
 mod overdrafts;
+mod refunds;
 mod reservations;
 mod short_lives;
 mod steps;
