@@ -13,6 +13,7 @@ mod command;
 mod decide;
 mod forecast;
 mod grant;
+mod grants;
 mod opening;
 mod recount;
 mod refund;
@@ -36,7 +37,8 @@ pub use caps::{CapChange, CapPeriod, CapStats, Caps, CapsStats, Effective, PlanC
 pub use command::{Command, ReservationAction};
 pub use decide::{Billed, Decided, Outcome, Terms, decide};
 pub use forecast::{Coming, ComingKind, Forecast};
-pub use grant::{GRANTS_MAX, Grant, GrantKind, InvalidGrantId, Paid, Priorities, Priority, PriorityOutOfRange};
+pub use grant::{Grant, GrantKind, InvalidGrantId, Paid, Priorities, Priority, PriorityOutOfRange};
+pub use grants::GRANTS_MAX;
 pub use recount::{Misspent, Recount};
 pub use refusal::{Refusal, Refused};
 pub use reservation::{RESERVATIONS_MAX, ReservationStats, ReservationStatus};

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     AMOUNT_MAX, Amount, BillingCycle, Caps, ContentType, Entry, GrantKind, Paid, PlanChange, ReservationId, Source,
     Timestamp, Transaction, TransactionId, TransactionType, Usage, UserId,
-    grant::{Grants, is_zero},
+    grant::is_zero,
+    grants::Grants,
     reservation::{RESERVATIONS_MAX, Reservation},
     spent_days::SpentDays,
 };
