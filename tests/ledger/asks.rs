@@ -1,7 +1,8 @@
 //! Commands, in few words.
 
 use jeton::ledger::{
-    Command, ContentType, GrantKind, Priority, ReservationAction, ReservationId, ReservationStatus, Source, Transaction,
+    Command, ContentType, Effective, GrantKind, PlanChange, Priority, ReservationAction, ReservationId,
+    ReservationStatus, Source, Transaction,
 };
 
 use super::{at, tokens};
@@ -61,4 +62,9 @@ pub(super) fn release(name: &str) -> Command {
 /// Of a debit in the first history.
 pub(super) fn refund(debit: &Transaction) -> Command {
     Command::Refund { id: debit.id, found: Some(debit.clone()), archives: 0, refunded: false, description: None }
+}
+
+/// Of the plan alone, if at all.
+pub(super) fn change(plan: Option<&str>, effective: Effective) -> Command {
+    Command::Change { change: PlanChange { plan: plan.map(Into::into), ..PlanChange::default() }, effective }
 }
