@@ -70,9 +70,12 @@ impl SpentDays {
         self.since(day, usize::try_from(day.day()).unwrap_or(DAYS_MAX))
     }
 
-    /// What was spent in the last 30 days up to `today` of an account that was opened on `opened`, and in how many days.
+    /// What was spent in the last 30 days up to `today` of an account that was opened on `opened`, and in how many days. A
+    /// demo history begins before its account was opened.
     pub(super) fn pace(&self, today: NaiveDate, opened: NaiveDate) -> (u64, u64) {
-        let days = today.signed_duration_since(opened).num_days().saturating_add(1);
+        let remembered = i32::try_from(self.spent.len()).unwrap_or(0);
+        let first = opened.num_days_from_ce().min(self.last.saturating_sub(remembered).saturating_add(1));
+        let days = today.num_days_from_ce().saturating_sub(first).saturating_add(1);
         let days = usize::try_from(days).unwrap_or(1).clamp(1, PACE_DAYS);
         (self.since(today, days), u64::try_from(days).unwrap_or(1))
     }
