@@ -150,9 +150,10 @@ fn a_refund_gives_back_what_still_counts() {
 #[test]
 fn of_two_caps_that_are_reached_that_of_the_month_is_told() {
     let mut desk = desk_in("UTC", "daily_cap = 5\nmonthly_cap = 6");
-    let cap = |desk: &mut Desk, cost| match desk.ask(&debit(Some(cost))).result.unwrap_err().refusal {
-        Refusal::SpendingCapReached { cap, limit, .. } => (cap, limit),
-        other => panic!("{other:?}"),
+    let cap = |desk: &mut Desk, cost| {
+        let refusal = desk.ask(&debit(Some(cost))).result.unwrap_err().refusal;
+        let Refusal::SpendingCapReached { cap, limit, .. } = refusal else { panic!("{refusal:?}") };
+        (cap, limit)
     };
     assert_eq!(cap(&mut desk, 6), (CapPeriod::Daily, 5));
     assert_eq!(cap(&mut desk, 7), (CapPeriod::Monthly, 6));

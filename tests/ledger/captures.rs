@@ -59,9 +59,9 @@ fn the_first_capture_that_takes_something_is_the_generation() {
 
 #[test]
 fn a_capture_beyond_its_reservation_goes_as_the_plan_says() {
-    let told = |refusal: Refusal| match refusal {
-        Refusal::SpendingCapReached { .. } => "the cap".to_owned(),
-        other => format!("{other:?}"),
+    let told = |refusal: Refusal| {
+        let cap = matches!(refusal, Refusal::SpendingCapReached { .. });
+        if cap { "the cap".to_owned() } else { format!("{refusal:?}") }
     };
     let capped = || Err("the cap".to_owned());
     let few = |available| Err(told(Refusal::InsufficientTokens { required: tokens(15), available }));

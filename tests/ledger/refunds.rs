@@ -83,11 +83,12 @@ fn what_cannot_be_given_back_is_told_apart_and_leaves_no_trace() {
     let expired = desk.ask_at(JANUARY + DAY, &Command::Touch).entries.remove(0);
     let opening = desk.history[0].clone();
     let refunded = desk_refund(&mut desk);
-    let known = |command: Command| match command {
-        Command::Refund { id, found, archives, description, .. } => {
-            Command::Refund { id, found, archives, refunded: true, description }
-        }
-        other => other,
+    let again = |debit: &Transaction| Command::Refund {
+        id: debit.id,
+        found: Some(debit.clone()),
+        archives: 0,
+        refunded: true,
+        description: None,
     };
     let unknown = Command::Refund {
         id: TransactionId::new(at(JANUARY), 99),
@@ -98,7 +99,7 @@ fn what_cannot_be_given_back_is_told_apart_and_leaves_no_trace() {
     };
     for (command, expected) in [
         (unknown, Refusal::TransactionNotFound),
-        (known(refund(&paid)), Refusal::AlreadyRefunded),
+        (again(&paid), Refusal::AlreadyRefunded),
         (refund(&opening), Refusal::NotRefundable),
         (refund(&expired), Refusal::NotRefundable),
         (refund(&refunded), Refusal::NotRefundable),
