@@ -2,12 +2,13 @@
 //! every difference is named.
 //!
 //! The [`Checker`] compares and is pure; `account` reads what the checker is shown, a page at a time, also while the account
-//! changes; [`Verification`] walks through all users. Nothing is held that grows with a history or with the number of
+//! changes; `usage` compares what is counted of usage; [`Verification`] walks through all users. Nothing is held that grows with a history or with the number of
 //! users.
 
 mod account;
 mod checker;
 mod difference;
+mod usage;
 
 use std::sync::{
     Arc,
@@ -78,9 +79,9 @@ pub enum Interrupted {
 }
 
 impl Verification {
-    /// A run over `store` that begins at `began`. It tells `findings` what it finds, and with `repair` writes the notes
-    /// of who is due that are missing or too late, and lists who is not in the list of users: what can be derived, and
-    /// never an account or a history.
+    /// A run over `store` that begins at `began`. It tells `findings` what it finds, and with `repair` writes what can be
+    /// derived: the notes of who is due that are missing or too late, who is not in the list of users, and what is counted of
+    /// usage, in the account too. Otherwise it writes neither accounts nor histories.
     #[must_use]
     pub fn new(
         store: Arc<dyn Inspect>,

@@ -347,9 +347,12 @@ async fn an_account_in_redis_that_the_version_before_wrote_goes_on() {
         redis.command::<String>(&["XADD", &format!("jeton:{{alice}}:{key}"), id, "tx", entry, "c", "LRMhiZHpU6AW"]);
     }
     redis.command::<u64>(&["ZADD", "jeton:due:07", "1796428800000", "alice"]);
-    // It kept no list of users.
-    let unlisted = verify_redis(&redis, &["--repair"]);
-    assert_eq!(unlisted.of("alice"), ["is not in the list of users (repaired)"]);
+    // It kept no list of users, and counted no usage.
+    let repaired = verify_redis(&redis, &["--repair"]);
+    let uncounted = "of its usage the account counts nothing, and the history has spent ";
+    let counted = r#"{"hour":498739,"spent":{"ARTICLE":[0,0,0,0,3,1]}}"#;
+    let expected = [&format!("{uncounted}{counted} (repaired)"), "is not in the list of users (repaired)"];
+    assert_eq!(repaired.of("alice"), expected);
     assert_sound(&redis.url(), 1);
 
     let deployment = Deployment::start(&redis, &DEVELOPMENT);

@@ -1,7 +1,7 @@
 //! What was spent when: what stands beside the account, and what callers are told of it.
 
 mod calls;
-mod clocks;
+pub(crate) mod clocks;
 mod moments;
 mod sums;
 mod zones;

@@ -3,6 +3,7 @@
 mod damage;
 mod live;
 mod size;
+mod usage;
 
 use std::{path::Path, sync::Arc};
 

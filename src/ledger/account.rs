@@ -230,12 +230,6 @@ impl Account {
         self.clock.filter(|_| stage == Stage::Development).map_or(now, |clock| clock.max(now))
     }
 
-    /// What was spent lately.
-    #[must_use]
-    pub const fn usage(&self) -> &Usage {
-        &self.usage
-    }
-
     /// The tokens that can be spent, less those that were captured and not there.
     #[must_use]
     pub fn balance(&self) -> i64 {

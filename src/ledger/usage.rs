@@ -5,7 +5,7 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 
-use super::{ContentType, Entry, Timestamp, TransactionId, TransactionType};
+use super::{Account, ContentType, Entry, Timestamp, TransactionId, TransactionType};
 use crate::unreadable::Unreadable;
 
 /// How many quarters an hour has. What was spent in each is kept apart, as days and hours begin with one in every time zone.
@@ -252,6 +252,21 @@ impl Usage {
     #[must_use]
     pub fn open(&self) -> (HourUsage, DayUsage) {
         self.0.as_ref().map_or_else(Default::default, |open| (open.hour(), open.day()))
+    }
+}
+
+impl Account {
+    /// What was spent lately.
+    #[must_use]
+    pub const fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// The account with these counters.
+    #[must_use]
+    pub fn with_usage(mut self, usage: Usage) -> Self {
+        self.usage = usage;
+        self
     }
 }
 

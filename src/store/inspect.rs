@@ -100,6 +100,12 @@ impl Default for Pages {
 }
 
 impl Pages {
+    /// A walk that begins after the entry `id`.
+    #[must_use]
+    pub fn after_id(id: Option<String>) -> Self {
+        Self { after: id, ..Self::default() }
+    }
+
     /// How many entries the next page has; `None` at the end.
     #[must_use]
     pub const fn next_count(&self) -> Option<usize> {

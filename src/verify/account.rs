@@ -2,7 +2,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::sleep;
 
-use super::{Checker, Difference, Finding, Verification};
+use super::{Checker, Difference, Finding, Verification, usage::Fields};
 use crate::{
     ledger::{Account, Timestamp, UserId},
     store::{
@@ -16,7 +16,7 @@ use crate::{
 /// After so many archives in a row that are missing no more are looked for: their number itself may be damaged.
 const MISSING_IN_A_ROW_MAX: u32 = 100;
 /// How often the end of a history is looked at until the account stands still meanwhile.
-const STILL_ATTEMPTS: u32 = 8;
+pub(super) const STILL_ATTEMPTS: u32 = 8;
 /// How many archives beyond the last one are looked for at once.
 const SURPLUS_PAGE: u32 = 16;
 /// An account that is younger than this may still be waiting for its note, in milliseconds.
@@ -25,7 +25,7 @@ const NOTED_WITHIN: u64 = 60_000;
 const NOTE_ATTEMPTS: u32 = 6;
 
 /// What the store answered: damage is not a failure here, but a difference.
-fn readable<T>(answer: Result<T, StoreError>) -> Result<Result<T, String>, StoreError> {
+pub(super) fn readable<T>(answer: Result<T, StoreError>) -> Result<Result<T, String>, StoreError> {
     match answer {
         Ok(value) => Ok(Ok(value)),
         Err(StoreError::Damaged(cause)) => Ok(Err(cause)),
@@ -34,9 +34,9 @@ fn readable<T>(answer: Result<T, StoreError>) -> Result<Result<T, String>, Store
 }
 
 /// One account under check.
-struct Check<'a> {
-    run: &'a Verification,
-    user: &'a UserId,
+pub(super) struct Check<'a> {
+    pub(super) run: &'a Verification,
+    pub(super) user: &'a UserId,
 }
 
 /// Compares the account of `user` with all that belongs to it. False if there is neither account nor history.
@@ -66,9 +66,10 @@ impl Check<'_> {
         let missing = |missing: crate::plans::NotInCatalogue| StoreError::Misconfigured(missing.to_string());
         let mut checker = Checker::new(&stored.account, catalogue).map_err(missing)?;
         self.archives(&mut checker, stored.account.archives()).await?;
-        if self.current(&mut checker, &stored).await? {
+        if let Some(fields) = self.current(&mut checker, &stored).await? {
             checker.finish();
             self.tell(&mut checker).await;
+            self.usage(&stored, &checker, fields).await?;
             self.end(&stored).await?;
             self.due(&stored.account).await?;
             self.listed(&stored.account).await?;
@@ -137,21 +138,22 @@ impl Check<'_> {
 
     /// Shows the checker the history that grows, up to the last entry of `stored`: what comes later belongs to a later
     /// account. A reset may put the history away at any moment; a page counts only if it was still the current one
-    /// afterwards, and is read from the archive otherwise. False if the account is gone.
-    async fn current(&self, checker: &mut Checker<'_>, stored: &Stored) -> Result<bool, StoreError> {
+    /// afterwards, and is read from the archive otherwise. Gives what was found of its usage; `None` if the account is gone.
+    async fn current(&self, checker: &mut Checker<'_>, stored: &Stored) -> Result<Option<Fields>, StoreError> {
         let (store, last) = (&self.run.store, stored.account.last_entry());
         let mut history = History::Current;
         let mut pages = Pages::default();
+        let mut fields = Fields::default();
         checker.begin(History::Current);
         while let Some(count) = pages.next_count() {
             let page = readable(store.stored_entries(self.user, history, pages.after(), count).await)?;
             if history == History::Current {
                 let now = match readable(store.load(self.user).await)? {
                     Ok(Some(now)) => now,
-                    Ok(None) => return self.nobody().await.map(|_| false),
+                    Ok(None) => return self.nobody().await.map(|_| None),
                     Err(cause) => {
                         self.differs(Difference::Unreadable(cause)).await;
-                        return Ok(false);
+                        return Ok(None);
                     }
                 };
                 if now.account.archives() != stored.account.archives() {
@@ -163,6 +165,7 @@ impl Check<'_> {
                 Ok(page) => {
                     let later = |entry: &&StoredEntry| entry.transaction_id().is_some_and(|id| id > last);
                     self.show(checker, page.iter().take_while(|entry| !later(entry)));
+                    fields.compare(self, checker.take_closed()).await?;
                     pages.turn(&page);
                     if page.last().is_some_and(|entry| later(&entry)) {
                         break;
@@ -177,7 +180,7 @@ impl Check<'_> {
         }
         checker.end();
         self.tell(checker).await;
-        Ok(true)
+        Ok(Some(fields))
     }
 
     /// Nothing comes after the last entry of an account, and no archive after its last one. As both grow with the

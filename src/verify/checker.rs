@@ -1,6 +1,8 @@
 use super::{Difference, Finding};
 use crate::{
-    ledger::{Account, Entry, GrantKind, Misspent, Paid, Recount, Source, TransactionId, TransactionType},
+    ledger::{
+        Account, ClosedUsage, Entry, GrantKind, Misspent, Paid, Recount, Source, TransactionId, TransactionType, Usage,
+    },
     plans::{Catalogue, NotInCatalogue},
     store::{History, inspect::StoredEntry},
     unreadable::Unreadable,
@@ -17,6 +19,8 @@ pub struct Checker<'a> {
     in_the_past: u64,
     histories: Histories,
     current: Progress,
+    /// The hours and days of the current history that are over, as they were shown.
+    closed: Vec<ClosedUsage>,
     findings: Vec<Finding>,
 }
 
@@ -40,6 +44,7 @@ struct Progress {
     /// The balance after the last entry, by its own word; `None` if it could not be read.
     balance: Option<i64>,
     recount: Recount,
+    usage: Usage,
     /// Whether every entry could be read.
     readable: bool,
     /// Whether every entry was in order.
@@ -48,8 +53,8 @@ struct Progress {
 
 impl Progress {
     fn of(account: &Account, history: History, before: TransactionId) -> Self {
-        let recount = Recount::of(account);
-        Self { history, entries: 0, before, last: None, balance: Some(0), recount, readable: true, sound: true }
+        let (recount, usage) = (Recount::of(account), Usage::default());
+        Self { history, entries: 0, before, last: None, balance: Some(0), recount, usage, readable: true, sound: true }
     }
 }
 
@@ -67,6 +72,7 @@ impl<'a> Checker<'a> {
             in_the_past: u64::try_from(demo).unwrap_or(u64::MAX),
             histories: Histories { entries: 0, greatest: TransactionId::ZERO, complete: true },
             current: Progress::of(account, History::Current, TransactionId::ZERO),
+            closed: Vec::new(),
             findings: Vec::new(),
         })
     }
@@ -74,6 +80,22 @@ impl<'a> Checker<'a> {
     /// What was found since this was asked last.
     pub fn take_findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.findings)
+    }
+
+    /// What the current history has spent in the hours and days that are over, since this was asked last.
+    pub fn take_closed(&mut self) -> Vec<ClosedUsage> {
+        std::mem::take(&mut self.closed)
+    }
+
+    /// What the current history has spent lately, if the history and what the account says of it are right so far: otherwise
+    /// what is counted of its usage need not be.
+    #[must_use]
+    pub fn usage(&self) -> Option<&Usage> {
+        let Progress { recount, usage, readable, sound, .. } = &self.current;
+        let account = self.account;
+        let counted = u128::from(account.tokens_used()) == recount.spent()
+            && account.generations() == recount.counted().generations();
+        (*readable && *sound && counted).then_some(usage)
     }
 
     /// How many entries it was shown.
@@ -117,6 +139,9 @@ impl<'a> Checker<'a> {
                 }
                 self.balance(&entry, stored);
                 let sound = self.current.sound;
+                if let Some(id) = stored.transaction_id().filter(|_| self.current.history == History::Current) {
+                    self.closed.extend(self.current.usage.count(id, &entry).into_iter().flatten());
+                }
                 match self.current.recount.add(&entry) {
                     Err(misspent) if sound || matches!(misspent, Misspent::Sum(_)) => {
                         self.wrong(stored, Difference::Misspent { amount: entry.amount, misspent });

@@ -1,7 +1,9 @@
 use std::fmt;
 
 use crate::{
-    ledger::{Amount, ContentType, GrantKind, Misspent, Source, Timestamp, TransactionId, TransactionType, UserId},
+    ledger::{
+        Amount, ContentType, GrantKind, Misspent, Source, Timestamp, TransactionId, TransactionType, UsageField, UserId,
+    },
     store::History,
 };
 
@@ -165,9 +167,36 @@ pub enum Difference {
         /// When it is due.
         due: Timestamp,
     },
+    /// What the account counts of its usage itself.
+    #[error("of its usage the account counts {account}, and the history has spent {history}")]
+    CountedUsage {
+        /// By the account: JSON, or nothing.
+        account: String,
+        /// In the last hour and its day.
+        history: String,
+    },
+    /// What is counted of the hours and days that are over.
+    #[error("the usage {field} is {stored}, and the history has spent {history}{}", and_more(*more))]
+    ClosedUsage {
+        /// The first hour or day that is not as it should be.
+        field: UsageField,
+        /// What is there.
+        stored: String,
+        /// What should be: JSON.
+        history: String,
+        /// How many others are not as they should be.
+        more: u64,
+    },
+    /// Hours or days in which nothing was spent, or which are not over.
+    #[error("hours and days too many in its usage: {0}")]
+    SurplusUsage(u64),
     /// The operator's list would not name the user.
     #[error("is not in the list of users")]
     NotListed,
+}
+
+fn and_more(count: u64) -> String {
+    if count == 0 { String::new() } else { format!("; {count} more hours and days are missing or wrong") }
 }
 
 fn told(amount: Amount, misspent: &Misspent) -> String {

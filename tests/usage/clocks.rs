@@ -10,7 +10,7 @@ use jeton::{
 };
 use serde_json::{Value, json};
 
-pub(super) const QUARTER: u64 = 900_000;
+pub(crate) const QUARTER: u64 = 900_000;
 const DAY: u64 = 96;
 
 /// What a clock shows: its date and hour, and its distance from UTC in seconds.
@@ -23,7 +23,7 @@ fn face(quarter: u64, zone: Tz) -> Face {
 }
 
 /// When the buckets begin that cover the time from `from` until `to`, and when the last one ends, in milliseconds.
-pub(super) fn bounds(granularity: Granularity, zone: Tz, from: u64, to: u64) -> Vec<u64> {
+pub(crate) fn bounds(granularity: Granularity, zone: Tz, from: u64, to: u64) -> Vec<u64> {
     let before = match granularity {
         Granularity::Hour => 8,
         Granularity::Day => 4 * DAY,
@@ -57,7 +57,7 @@ pub(super) fn bounds(granularity: Granularity, zone: Tz, from: u64, to: u64) -> 
 }
 
 /// What callers should be told of a history.
-pub(super) fn told(history: &[Transaction], bounds: &[u64]) -> Value {
+pub(crate) fn told(history: &[Transaction], bounds: &[u64]) -> Value {
     let bucket = |range: &[u64]| {
         let inside = |entry: &&Transaction| (range[0]..range[1]).contains(&entry.id.timestamp().as_millis());
         let spent = history.iter().filter(inside).map(|each| &each.entry);
@@ -77,12 +77,12 @@ pub(super) fn told(history: &[Transaction], bounds: &[u64]) -> Value {
     bounds.windows(2).map(bucket).collect()
 }
 
-pub(super) fn rfc3339(millis: u64) -> String {
+pub(crate) fn rfc3339(millis: u64) -> String {
     let at = DateTime::from_timestamp_millis(millis.cast_signed()).unwrap();
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 /// Milliseconds.
-pub(super) fn millis(rfc3339: &str) -> u64 {
+pub(crate) fn millis(rfc3339: &str) -> u64 {
     DateTime::parse_from_rfc3339(rfc3339).unwrap().timestamp_millis() as u64
 }

@@ -34,8 +34,8 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "ID", value_parser = user_id)]
     user: Option<UserId>,
 
-    /// Writes what can be derived, where it is wrong: the index of who is due for billing, the list of users. Never an
-    /// account, a balance or a history.
+    /// Writes what can be derived, where it is wrong: the index of who is due for billing, the list of users, what is
+    /// counted of usage. Never a balance or a history.
     #[arg(long)]
     repair: bool,
 
