@@ -86,9 +86,11 @@ fn the_limits_of_vercel_json_leave_each_function_its_time() {
 fn what_has_no_function_of_its_own_is_led_to_the_one_that_answers_it() {
     let settings: Value = serde_json::from_str(include_str!("../vercel.json")).unwrap();
     let rewrites = settings["rewrites"].as_array().unwrap();
-    let at = |rewrite: &Value, end: &str| Resource::at(rewrite[end].as_str().unwrap()).unwrap();
     for rewrite in rewrites {
-        let (asked, answered) = (at(rewrite, "source"), at(rewrite, "destination"));
+        let (source, destination) = (rewrite["source"].as_str().unwrap(), rewrite["destination"].as_str().unwrap());
+        let (path, query) = destination.split_once('?').unwrap();
+        let (asked, answered) = (Resource::at(source).unwrap(), Resource::at(path).unwrap());
+        assert_eq!(query, format!("jeton-resource={}", asked.name()), "{rewrite}");
         assert_eq!(asked.function(), answered.function(), "{rewrite}");
         assert!(FUNCTIONS.contains(&answered.name()) && !FUNCTIONS.contains(&asked.name()), "{rewrite}");
     }
