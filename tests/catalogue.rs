@@ -2,9 +2,9 @@
 //! that names the line.
 
 use jeton::{
-    ledger::{Amount, ContentType, Source, UserId},
+    ledger::{Amount, Caps, ContentType, Source, UserId},
     locale::Locale,
-    plans::{CarryOver, Catalogue, DemoStep},
+    plans::{CaptureAbove, CarryOver, Catalogue, DemoStep, RefundExpired},
 };
 
 /// The real catalogue, as it is written.
@@ -45,6 +45,7 @@ fn the_built_in_catalogue_holds_the_numbers_of_the_contract() {
         (Source::Purchase, "Achat de tokens", "Token purchase"),
         (Source::Promotion, "Tokens offerts", "Promotional tokens"),
         (Source::Adjustment, "Ajustement du solde", "Balance adjustment"),
+        (Source::Refund, "Remboursement", "Refund"),
     ] {
         assert_eq!(&*catalogue.source_label(source, Locale::French), french);
         assert_eq!(&*catalogue.source_label(source, Locale::English), english);
@@ -55,12 +56,18 @@ fn the_built_in_catalogue_holds_the_numbers_of_the_contract() {
         (Source::Promotion, 20),
         (Source::Adjustment, 30),
         (Source::Purchase, 40),
+        (Source::Refund, 40),
     ] {
         assert_eq!(u8::from(catalogue.priorities().of(source.into())), priority, "{source}");
     }
     assert_eq!((plan.carry_over(), plan.allowance_days()), (CarryOver::All, None));
-    for locale in [Locale::French, Locale::English] {
+    assert_eq!((plan.caps(), plan.capture_above()), (Caps::default(), CaptureAbove::Reject));
+    assert_eq!(plan.refund_expired(), RefundExpired::Expired);
+    for (locale, captured, refunded) in
+        [(Locale::French, "Utilisation de tokens", "Remboursement"), (Locale::English, "Token usage", "Refund")]
+    {
         assert_eq!(&*catalogue.expiration_label(locale), "Expiration");
+        assert_eq!((&*catalogue.capture_label(locale), &*catalogue.refund_label(locale)), (captured, refunded));
     }
     let date = chrono::NaiveDate::from_ymd_opt(2026, 12, 5).unwrap();
     assert_eq!(&*catalogue.monthly_label(date, Locale::French), "Facturation mensuelle du 05/12/2026");
@@ -100,8 +107,11 @@ fn what_is_not_in_the_catalogue_is_named() {
     assert_eq!(catalogue.plan("gold").unwrap_err().to_string(), r#"plans.toml has no plan "gold""#);
 }
 
+const CAPTURES: &str = r#"capture_above is "reject", "cap" or { allow = a number of tokens }"#;
+const REFUNDS: &str = r#"refund_expired is "expired" or { days = 1 to 366 }"#;
+
 /// What is wrong, the beginning of the line, what stands there instead, and a word of the message.
-const WRONG: [(&str, &str, &str, &str); 50] = [
+const WRONG: [(&str, &str, &str, &str); 70] = [
     ("a text for a number", "opening_balance", r#"opening_balance = "5000""#, "invalid type"),
     ("a fraction", "monthly_allowance", "monthly_allowance = 0.5", "invalid type"),
     ("a number for a text", "time_zone", "time_zone = 2", "invalid type"),
@@ -126,6 +136,26 @@ const WRONG: [(&str, &str, &str, &str); 50] = [
     ("an allowance of no day", "billing_day", "allowance_days = 0", "from 1 to 366 days"),
     ("an allowance of more than a year", "billing_day", "allowance_days = 367", "from 1 to 366 days"),
     ("an allowance for ever", "billing_day", "allowance_days = 65536", "invalid value"),
+    ("a negative cap", "billing_day", "daily_cap = -1", "invalid value"),
+    ("half a cap", "billing_day", "daily_cap = 0.5", "invalid type"),
+    ("a cap of 2^53", "billing_day", "monthly_cap = 9007199254740992", "at most 9007199254740991"),
+    ("a cap of another time", "billing_day", "weekly_cap = 5", "unknown field `weekly_cap`"),
+    ("captures in other words", "billing_day", r#"capture_above = "some""#, CAPTURES),
+    ("captures in a number", "billing_day", "capture_above = 5", CAPTURES),
+    ("captures below nothing", "billing_day", "capture_above = { allow = -1 }", CAPTURES),
+    ("captures below 2^53", "billing_day", "capture_above = { allow = 9007199254740992 }", CAPTURES),
+    ("captures without a number", "billing_day", "capture_above = {}", CAPTURES),
+    ("captures with something else", "billing_day", "capture_above = { allow = 1, days = 1 }", CAPTURES),
+    ("refunds in other words", "billing_day", r#"refund_expired = "never""#, REFUNDS),
+    ("refunds in a number", "billing_day", "refund_expired = 30", REFUNDS),
+    ("refunds of no day", "billing_day", "refund_expired = { days = 0 }", REFUNDS),
+    ("refunds of more than a year", "billing_day", "refund_expired = { days = 367 }", REFUNDS),
+    ("refunds of hours", "billing_day", "refund_expired = { hours = 1 }", REFUNDS),
+    ("refunds with something else", "billing_day", "refund_expired = { days = 1, allow = 1 }", REFUNDS),
+    ("a priority of refunds of 101", "refund = 40", "refund = 101", "from 0 to 100"),
+    ("a refund without a word", "refund = {", r#"refund = { fr = "", en = "Refund" }"#, "must say something"),
+    ("a capture without a word", "capture = {", r#"capture = { fr = "Captation", en = " " }"#, "must say something"),
+    ("a capture in one language", "capture = {", r#"capture = { en = "Token usage" }"#, "missing field `fr`"),
     ("a negative priority", "purchase = 40", "purchase = -1", "invalid value"),
     ("a priority of 101", "purchase = 40", "purchase = 101", "from 0 to 100"),
     ("half a priority", "purchase = 40", "purchase = 1.5", "invalid type"),
@@ -201,6 +231,9 @@ fn a_wrong_line_may_show_in_another_one() {
         ("a missing cost", "cost = 3", "", "[content_types.ARTICLE]", "missing field `cost`"),
         ("a missing label", "adjustment = {", "", "[labels]", "missing field `adjustment`"),
         ("a missing priority", "monthly = 10", "", "[priorities]", "missing field `monthly`"),
+        ("a missing label of captures", "capture = {", "", "[labels]", "missing field `capture`"),
+        ("a missing label of refunds", "refund = {", "", "[labels]", "missing field `refund`"),
+        ("a missing priority of refunds", "refund = 40", "", "[priorities]", "missing field `refund`"),
         ("a missing test user", "id = ", "", "[test_user]", "missing field `id`"),
         (
             "a demo overdrawn",
@@ -227,6 +260,15 @@ fn the_edges_of_what_a_catalogue_can_say() {
         ("monthly_allowance", "monthly_allowance = 300\ncarry_over = 9007199254740991\nallowance_days = 366"),
         ("monthly_allowance", "monthly_allowance = 300\ncarry_over = \"all\""),
         ("monthly_allowance", "monthly_allowance = 300\ncarry_over = \"none\""),
+        ("monthly_allowance", "monthly_allowance = 300\ndaily_cap = 0\nmonthly_cap = 9007199254740991"),
+        ("monthly_allowance", "monthly_allowance = 300\ncapture_above = \"reject\"\nrefund_expired = \"expired\""),
+        ("monthly_allowance", "monthly_allowance = 300\ncapture_above = \"cap\"\nrefund_expired = { days = 1 }"),
+        (
+            "monthly_allowance",
+            "monthly_allowance = 300\ncapture_above = { allow = 0 }\nrefund_expired = { days = 366 }",
+        ),
+        ("monthly_allowance", "monthly_allowance = 300\ncapture_above = { allow = 9007199254740991 }"),
+        ("refund = 40", "refund = 0"),
         ("billing_day", "billing_day = 31"),
         ("billing_day", "billing_day = 1"),
         ("cost = 3", "cost = 1"),
@@ -245,4 +287,17 @@ fn assert_refused(what: &str, toml: &str, line: usize, said: &str) {
     let names_line = [", ", ":"].iter().any(|end| message.contains(&format!("error at line {line}{end}")));
     assert!(names_line, "{what}: line {line} is not named by: {message}");
     assert!(message.starts_with("plans.toml: ") && message.contains(said), "{what}: {said:?} is not in: {message}");
+}
+
+#[test]
+fn a_plan_says_what_it_lets_its_users_do() {
+    let plan = |lines: &str| {
+        let (toml, _) = with_line(PLANS_TOML, "monthly_allowance", &format!("monthly_allowance = 300\n{lines}"));
+        Catalogue::parse(&toml).unwrap().default_plan().unwrap().1.clone()
+    };
+    let capped = plan("daily_cap = 7\nmonthly_cap = 8\ncapture_above = { allow = 9 }\nrefund_expired = { days = 10 }");
+    assert_eq!(capped.caps(), Caps { daily: Some(7), monthly: Some(8) });
+    assert_eq!((capped.capture_above(), capped.refund_expired()), (CaptureAbove::Allow(9), RefundExpired::Days(10)));
+    let one = plan("monthly_cap = 8\ncapture_above = \"cap\"");
+    assert_eq!((one.caps(), one.capture_above()), (Caps { daily: None, monthly: Some(8) }, CaptureAbove::Cap));
 }
