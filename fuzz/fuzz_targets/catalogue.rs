@@ -3,9 +3,12 @@
 #![no_main]
 
 use jeton::{
-    ledger::{AMOUNT_MAX, Command, ContentType, Source, Terms, Timestamp, TransactionType, UserId, decide},
+    ledger::{
+        AMOUNT_MAX, Amount, Command, ContentType, ReservationAction, ReservationId, Source, Terms, Timestamp,
+        Transaction, TransactionId, TransactionType, UserId, decide,
+    },
     locale::Locale,
-    plans::Catalogue,
+    plans::{CaptureAbove, Catalogue},
     stage::Stage,
 };
 use libfuzzer_sys::fuzz_target;
@@ -32,9 +35,12 @@ fn check(catalogue: &Catalogue) {
             assert!(!price.label.trim().is_empty());
             assert_eq!(catalogue.content_type(content_type.as_str()), Some(content_type));
         }
-        for source in [Source::Initial, Source::Monthly, Source::Purchase, Source::Promotion, Source::Adjustment] {
+        for source in
+            [Source::Initial, Source::Monthly, Source::Purchase, Source::Promotion, Source::Adjustment, Source::Refund]
+        {
             assert!(!catalogue.source_label(source, locale).trim().is_empty());
         }
+        assert!(!catalogue.capture_label(locale).trim().is_empty());
         let monthly = catalogue.monthly_label(day, locale);
         assert!(["2026", "11", "5"].iter().all(|part| monthly.contains(part)), "{monthly:?} is not of {day}");
         for user in [&somebody, catalogue.test_user()] {
@@ -45,7 +51,8 @@ fn check(catalogue: &Catalogue) {
     }
 }
 
-/// A year of `user`: the opening, each generation, a purchase, the billings, a reset.
+/// Two years of `user`: the opening, each generation, a reservation of which more is captured than it holds, its refund, the
+/// billings, a reset.
 fn live(catalogue: &Catalogue, user: &UserId, locale: Locale, stage: Stage) {
     let generations = catalogue.content_types().take(4).map(|content_type: &ContentType| Command::Debit {
         content_type: content_type.clone(),
@@ -53,10 +60,22 @@ fn live(catalogue: &Catalogue, user: &UserId, locale: Locale, stage: Stage) {
         description: None,
         metadata: None,
     });
-    let commands = [Command::Touch].into_iter().chain(generations).chain([Command::Touch, Command::Reset]);
+    let id = ReservationId::named("a").unwrap();
+    let amount = Amount::new(4).unwrap();
+    let reserve = Command::Reserve { id: id.clone(), amount, content_type: None, lasts_ms: YEAR, metadata: None };
+    let action = ReservationAction::Capture { amount: Amount::new(20), is_final: true };
+    let capture = Command::Reservation { id, action, closed: None };
+    let commands = [Command::Touch].into_iter().chain(generations).chain([reserve, capture]).map(Some);
+    // Where there is no command the last debit is given back.
+    let commands = commands.chain([None, Some(Command::Touch), Some(Command::Reset)]);
     let (mut account, mut sum) = (None, 0);
+    let mut last_debit: Option<Transaction> = None;
     for (number, command) in (0..).zip(commands) {
         let now = Timestamp::from_millis(START + number * YEAR / 4).unwrap();
+        let command = command.unwrap_or_else(|| {
+            let id = last_debit.as_ref().map_or(TransactionId::ZERO, |debit| debit.id);
+            Command::Refund { id, found: last_debit.clone(), archives: 0, refunded: false, description: None }
+        });
         let opening = account.is_none();
         let decided = decide(account, user, &command, Terms { catalogue, now, locale, stage }).unwrap();
         if opening
@@ -84,7 +103,11 @@ fn live(catalogue: &Catalogue, user: &UserId, locale: Locale, stage: Stage) {
         if decided.archive_after == Some(decided.entries.len()) {
             sum = 0;
         }
-        assert_eq!(decided.account.balance(), sum);
+        assert_eq!(decided.account.ledger_balance(), sum);
+        let debt_max = if let CaptureAbove::Allow(tokens) = plan.capture_above() { tokens } else { 0 };
+        assert!(decided.account.balance() >= -debt_max.cast_signed());
+        let debits = decided.entries.into_iter().filter(|each| each.entry.kind == TransactionType::Debit);
+        last_debit = debits.filter(|each| !each.entry.is_expiration()).last().or(last_debit);
         account = Some(decided.account);
     }
 }
