@@ -10,11 +10,13 @@ pub struct Recount {
     monthly: u64,
 }
 
-/// Why a debit cannot have been paid as it says.
+/// Why tokens cannot have gone where an entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misspent {
-    /// Its grants add up to this, in tokens, and not to its amount.
+    /// The grants of a debit add up to this, in tokens, and not to its amount.
     Sum(u64),
+    /// Those of a refund do.
+    SumBack(u64),
     /// A grant that it names did not have what it paid.
     Uncovered {
         /// Which grant.
@@ -40,7 +42,8 @@ impl Recount {
     /// Counts the entry that comes next. A generation that the account does not know is not counted as one.
     ///
     /// # Errors
-    /// [`Misspent`] when the grants that a debit names cannot have paid it. What they had is counted as taken.
+    /// [`Misspent`] when the grants that a debit names cannot have paid it, or a refund's are not its amount. What they had is
+    /// counted as taken.
     pub fn add(&mut self, entry: &Entry) -> Result<(), Misspent> {
         match entry.kind {
             TransactionType::Credit => {
@@ -99,7 +102,7 @@ impl Recount {
             self.counted.put(*grant, *amount);
         }
         let sum = sum_of(&entry.grants);
-        if sum == entry.amount.get() { Ok(()) } else { Err(Misspent::Sum(sum)) }
+        if sum == entry.amount.get() { Ok(()) } else { Err(Misspent::SumBack(sum)) }
     }
 
     /// Credits less debits, in tokens.

@@ -136,6 +136,7 @@ impl<'a> Checker<'a> {
                 self.form(first, &entry, stored);
                 if let Some(id) = stored.transaction_id() {
                     self.time(id, &entry, stored);
+                    self.refund(id, &entry, stored);
                 }
                 self.balance(&entry, stored);
                 let sound = self.current.sound;
@@ -143,7 +144,7 @@ impl<'a> Checker<'a> {
                     self.closed.extend(self.current.usage.count(id, &entry).into_iter().flatten());
                 }
                 match self.current.recount.add(&entry) {
-                    Err(misspent) if sound || matches!(misspent, Misspent::Sum(_)) => {
+                    Err(misspent) if sound || !matches!(misspent, Misspent::Uncovered { .. }) => {
                         self.wrong(stored, Difference::Misspent { amount: entry.amount, misspent });
                     }
                     // What a grant had is known only if everything before it is.
@@ -227,6 +228,14 @@ impl<'a> Checker<'a> {
         };
         if let Some(difference) = difference {
             self.wrong(stored, difference);
+        }
+    }
+
+    /// A refund is of an entry before it. Which ones there were is not remembered.
+    fn refund(&mut self, id: TransactionId, entry: &Entry, stored: &StoredEntry) {
+        let is_refund = entry.kind == TransactionType::Credit && entry.source == Some(Source::Refund);
+        if is_refund && entry.refund_of.is_none_or(|debit| debit >= id) {
+            self.wrong(stored, Difference::RefundOfNothing);
         }
     }
 

@@ -124,10 +124,10 @@ pub enum Difference {
         /// What there was.
         balance: i64,
     },
-    /// A debit whose grants cannot have paid it.
+    /// A debit whose grants cannot have paid it, or a refund whose grants are not its amount.
     #[error("{}", told(*amount, misspent))]
     Misspent {
-        /// The debit.
+        /// Of the entry.
         amount: Amount,
         /// Why.
         misspent: Misspent,
@@ -141,6 +141,9 @@ pub enum Difference {
     /// A debit that says that it was spent, and that it was not.
     #[error("a DEBIT with both a contentType and a source")]
     SpentAndExpired,
+    /// A refund that does not say of what, or of what comes later.
+    #[error("a refund that names no debit before it")]
+    RefundOfNothing,
     /// A credit of tokens that were gone already.
     #[error("credits what expired at {0}")]
     CreditedLate(Timestamp),
@@ -202,6 +205,7 @@ fn and_more(count: u64) -> String {
 fn told(amount: Amount, misspent: &Misspent) -> String {
     match misspent {
         Misspent::Sum(sum) => format!("debits {amount}, and its grants add up to {sum}"),
+        Misspent::SumBack(sum) => format!("gives back {amount}, and its grants add up to {sum}"),
         Misspent::Uncovered { grant, amount, had } => format!("takes {amount} from the grant {grant}, which had {had}"),
     }
 }

@@ -1,5 +1,6 @@
 //! Damage of every kind, made by hand in a real Redis: each is named where it is, and nothing else is.
 
+mod captures;
 mod cases;
 mod times;
 
@@ -123,8 +124,26 @@ async fn each_difference_is_named_where_it_is() {
         live(&redis, &victim.user).await;
         damage(&victim);
     }
+    assert_named(&redis, &cases);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_difference_of_captures_and_refunds_is_named_where_it_is() {
+    let redis = Redis::start();
+    captures::live(&redis, "sound").await;
+    let cases = [captures::captures(), captures::refunds(), captures::accounts()].concat();
+    for (number, (_, damage, _)) in cases.iter().enumerate() {
+        let victim = Victim { redis: &redis, user: format!("u{number}") };
+        captures::live(&redis, &victim.user).await;
+        damage(&victim);
+    }
+    assert_named(&redis, &cases);
+}
+
+/// Verification tells of the user of each case what its damage is, and nothing of `sound`.
+fn assert_named(redis: &Redis, cases: &[Case]) {
     // Nothing of this can be derived, so nothing is repaired.
-    let all = verify_redis(&redis, &["--repair"]);
+    let all = verify_redis(redis, &["--repair"]);
     assert_eq!((all.code, all.figure("repaired")), (1, 0), "{all:#?}");
     assert_eq!(all.of("sound"), [""; 0]);
     let mut differences = 0;
@@ -138,12 +157,12 @@ async fn each_difference_is_named_where_it_is() {
             assert_eq!(found, *expected, "{case}");
         }
         differences += found.len() as u64;
-        let alone = verify_redis(&redis, &["--user", &user]);
+        let alone = verify_redis(redis, &["--user", &user]);
         assert_eq!((alone.code, alone.of(&user)), (1, found), "{case}");
     }
     assert_eq!(all.figure("differences"), differences);
     assert_eq!(all.lines.len() as u64, differences + 1, "one line each, and the summary: {all:#?}");
-    assert_eq!(verify_redis(&redis, &["--user", "sound"]).code, 0);
+    assert_eq!(verify_redis(redis, &["--user", "sound"]).code, 0);
 }
 
 /// Everything in Redis but the notes.
