@@ -33,7 +33,7 @@ mod user_id;
 pub use account::{Account, DamagedAccount};
 pub use amount::{AMOUNT_MAX, Amount, AmountOutOfRange};
 pub use billing::{BillingCycle, BillingDay, first_instant};
-pub use caps::{CapChange, CapPeriod, CapStats, Caps, CapsStats, Effective, PlanChange};
+pub use caps::{CapChange, CapPeriod, CapStats, Caps, CapsStats, Effective, NextCaps, PlanChange};
 pub use command::{Command, ReservationAction};
 pub use decide::{Billed, Decided, Outcome, Terms, decide};
 pub use forecast::{Coming, ComingKind, Forecast};

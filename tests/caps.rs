@@ -78,8 +78,10 @@ async fn what_is_spent_in_a_day_ends_at_the_cap_and_starts_again() {
         let refused = client.clone().with("Accept-Language", "en");
         let refused = debit(&refused, "u", 4).await;
         let problem = assert_problem(&refused, 409, "spending_cap_reached");
-        let message =
-            format!("The limit of 10 tokens a day is reached. It starts again at {}.", tomorrow.as_str().unwrap());
+        let message = format!(
+            "The limit of 10 tokens a day would be exceeded. It starts again at {}.",
+            tomorrow.as_str().unwrap()
+        );
         assert_eq!((&problem["message"], refused.header("retry-after")), (&json!(message), None));
         assert_eq!(client.stats("u").await, before, "{backend:?}");
         debit(&client, "u", 3).await.ok();
@@ -155,13 +157,14 @@ async fn what_is_reserved_counts_and_what_is_refunded_does_not() {
 async fn a_change_is_made_once_and_what_is_planned_is_told() {
     for backend in Backend::both(&DEVELOPMENT) {
         let client = backend.client();
-        let body = json!({"userId": "u", "plan": "standard", "caps": {"monthly": 5}, "effective": "nextPeriod"});
+        let body = json!({"userId": "u", "plan": "standard", "caps": {"daily": null, "monthly": 5}, "effective": "nextPeriod"});
         let english = client.clone().with("Accept-Language", "en");
         let first = english.patch_once("accounts", "plan", body.clone()).await;
         let told = first.ok();
         let from = told["stats"]["nextBillingDate"].as_str().unwrap();
         assert_eq!(told["message"], format!("Change planned for {from}. Balance: 5000."));
         assert_eq!((&told["stats"]["nextPlan"], told["stats"].get("caps")), (&json!("standard"), None), "{backend:?}");
+        assert_eq!(told["stats"]["nextCaps"], json!({"daily": null, "monthly": 5}), "{backend:?}");
         let again = client.patch_once("accounts", "plan", body).await;
         assert_eq!((&again.body, again.header("idempotent-replayed")), (&first.body, Some("true")), "{backend:?}");
         assert_eq!(client.stats("u").await, told["stats"], "{backend:?}");
@@ -173,9 +176,9 @@ async fn a_change_is_made_once_and_what_is_planned_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fields_are_checked() {
     let cases = [
-        (json!({"userId": "u"}), "plan", "it is required"),
-        (json!({"userId": "u", "effective": "now"}), "plan", "it is required"),
-        (json!({"userId": "u", "caps": {}}), "plan", "it is required"),
+        (json!({"userId": "u"}), "plan", "give a plan, caps or both"),
+        (json!({"userId": "u", "effective": "now"}), "plan", "give a plan, caps or both"),
+        (json!({"userId": "u", "caps": {}}), "plan", "give a plan, caps or both"),
         (json!({"userId": "u", "plan": "gold"}), "plan", "it must be one of: standard"),
         (json!({"userId": "u", "plan": null}), "plan", "it must be one of: standard"),
         (

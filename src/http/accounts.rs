@@ -69,7 +69,7 @@ pub(super) async fn patch(call: &Call<'_>) -> Result<Response, Failure> {
     fields.finish()?;
     let change = PlanChange { plan, daily, monthly };
     if change == PlanChange::default() {
-        return Err(Problem::invalid_field("plan", Reason::Required).into());
+        return Err(Problem::invalid_field("plan", Reason::PlanOrCaps).into());
     }
     let message = match effective {
         Effective::Now => messages::of_plan,

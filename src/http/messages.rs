@@ -164,16 +164,16 @@ fn of_cap(cap: CapPeriod, limit: u64, resets_at: Timestamp, locale: Locale) -> S
     let tokens = tokens(limit);
     match (cap, locale) {
         (CapPeriod::Daily, Locale::French) => {
-            format!("La limite de {tokens} par jour est atteinte. Elle se renouvelle le {resets_at}.")
+            format!("La limite de {tokens} par jour serait dépassée. Elle se renouvelle le {resets_at}.")
         }
         (CapPeriod::Daily, Locale::English) => {
-            format!("The limit of {tokens} a day is reached. It starts again at {resets_at}.")
+            format!("The limit of {tokens} a day would be exceeded. It starts again at {resets_at}.")
         }
         (CapPeriod::Monthly, Locale::French) => {
-            format!("La limite de {tokens} par mois est atteinte. Elle se renouvelle le {resets_at}.")
+            format!("La limite de {tokens} par mois serait dépassée. Elle se renouvelle le {resets_at}.")
         }
         (CapPeriod::Monthly, Locale::English) => {
-            format!("The limit of {tokens} a month is reached. It starts again at {resets_at}.")
+            format!("The limit of {tokens} a month would be exceeded. It starts again at {resets_at}.")
         }
     }
 }
@@ -184,6 +184,7 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
         Reason::NotJson => locale.choose("ce n'est pas du JSON", "it is not JSON").to_owned(),
         Reason::NotAnObject => locale.choose("ce n'est pas un objet JSON", "it is not a JSON object").to_owned(),
         Reason::Required => locale.choose("il est obligatoire", "it is required").to_owned(),
+        Reason::PlanOrCaps => choose(("il faut un plan, des limites ou les deux", "give a plan, caps or both"), locale),
         Reason::Unknown => locale.choose("il est inconnu", "it is unknown").to_owned(),
         Reason::Repeated => locale.choose("il est donné deux fois", "it is given twice").to_owned(),
         Reason::NotWhole { min, max } => match locale {
@@ -224,9 +225,10 @@ pub(super) fn of_reason(reason: &Reason, locale: Locale) -> String {
             .to_owned(),
         Reason::NotAClock => locale
             .choose(
-                "ce doit être un instant RFC 3339, pas avant l'heure du compte ; il n'y a d'horloge de test qu'en \
-                 développement",
-                "it must be an RFC 3339 instant, not before the account's time; there are test clocks in development only",
+                "ce doit être un seul instant RFC 3339, ni avant l'heure du compte ni plus de dix ans après ; il n'y a \
+                 d'horloge de test qu'en développement",
+                "it must be one RFC 3339 instant, neither before the account's time nor more than ten years after it; there \
+                 are test clocks in development only",
             )
             .to_owned(),
         Reason::NotACursor => locale

@@ -57,6 +57,7 @@ pub(super) enum Reason {
     NotAnInstant,
     NotInTheFuture,
     NotAClock,
+    PlanOrCaps,
     NotACursor,
     NotAReservationId,
     NotATransactionId,

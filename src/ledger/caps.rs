@@ -120,6 +120,26 @@ pub struct PlanChange {
     pub monthly: Option<CapChange>,
 }
 
+/// What is planned of a user's own caps, as callers see it: what is not planned is left out, and what is taken back is null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NextCaps {
+    /// That of the day, in tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub daily: Option<Option<u64>>,
+    /// That of the month, in tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monthly: Option<Option<u64>>,
+}
+
+impl NextCaps {
+    /// What `planned` makes of them; `None` where it leaves them alone.
+    pub(super) fn of(planned: &PlanChange) -> Option<Self> {
+        let [daily, monthly] = [planned.daily, planned.monthly].map(|change| change.map(CapChange::cap));
+        (daily.is_some() || monthly.is_some()).then_some(Self { daily, monthly })
+    }
+}
+
 /// What becomes of a user's own cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -3,8 +3,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 
 use super::{
-    Account, Amount, CapsStats, ContentType, Forecast, Grant, GrantKind, Priorities, Priority, Source, Timestamp,
-    UserId, timestamp,
+    Account, Amount, CapsStats, ContentType, Forecast, Grant, GrantKind, NextCaps, Priorities, Priority, Source,
+    Timestamp, UserId, timestamp,
 };
 use crate::plans::{Catalogue, Plan};
 
@@ -33,6 +33,10 @@ pub struct Stats {
     /// The name of the plan from the next billing on, if an operator has planned another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_plan: Option<Arc<str>>,
+    /// What becomes of the user's own caps at the next billing, if an operator has planned that: a number of tokens, or
+    /// none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_caps: Option<NextCaps>,
     /// What may be spent, if there are caps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caps: Option<CapsStats>,
@@ -110,6 +114,7 @@ impl Stats {
             total_generations: generations.values().fold(0, |sum, count| sum.saturating_add(*count)),
             plan: Arc::clone(&account.plan),
             next_plan: account.planned.plan.clone(),
+            next_caps: NextCaps::of(&account.planned),
             caps: CapsStats::of(account, plan, now),
             version: account.stats_version(),
             grants,

@@ -51,6 +51,15 @@ impl Span {
         };
         earlier.map_or(Timestamp::EPOCH, |local| Timestamp::from(first_instant(local, zone)))
     }
+
+    /// This long before `at`, if days have 24 hours: where the clocks are changed meanwhile that may be earlier.
+    const fn hours_before(self, at: Timestamp) -> Timestamp {
+        match self {
+            Self::Hours(hours) => at.earlier_by(hours.saturating_mul(HOUR_MS)),
+            Self::Days(days) => at.earlier_by(days.saturating_mul(24).saturating_mul(HOUR_MS)),
+            Self::Months(_) => at,
+        }
+    }
 }
 
 /// A range that is none, or too long a one. Both are told of its beginning.
@@ -90,7 +99,7 @@ impl Range {
         if from >= to {
             return Err(InvalidRange::Backwards);
         }
-        if from < longest.before(to, zone) {
+        if from < longest.before(to, zone).min(longest.hours_before(to)) {
             return Err(InvalidRange::TooLong);
         }
         let first = quarter_of(from);

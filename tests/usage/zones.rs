@@ -183,6 +183,9 @@ fn a_range_has_a_beginning_before_its_end_and_a_length() {
         (Hour, "UTC", "2026-01-01T00:30:00Z", "2026-03-04T00:30:00Z", Ok(62 * 24 + 1)),
         (Hour, "Europe/Paris", "2026-09-30T22:00:00Z", "2026-12-01T23:00:00Z", Ok(62 * 24 + 1)),
         (Hour, "Europe/Paris", "2026-09-30T21:59:59.999Z", "2026-12-01T23:00:00Z", Err(InvalidRange::TooLong)),
+        // Nor are 62 times 24 hours too long where one of the days has 23.
+        (Hour, "Europe/Paris", "2026-03-01T12:00:00Z", "2026-05-02T12:00:00Z", Ok(62 * 24)),
+        (Hour, "Europe/Paris", "2026-03-01T11:59:59.999Z", "2026-05-02T12:00:00Z", Err(InvalidRange::TooLong)),
         (Day, "UTC", "2026-01-01T00:00:00Z", "2027-02-05T00:00:00Z", Ok(400)),
         (Day, "UTC", "2026-01-01T00:00:00Z", "2027-02-05T00:00:00.001Z", Err(InvalidRange::TooLong)),
         (Day, "Europe/Paris", "2025-12-31T23:00:00Z", "2027-02-04T23:00:00Z", Ok(400)),
