@@ -56,16 +56,22 @@ pub(crate) fn bounds(granularity: Granularity, zone: Tz, from: u64, to: u64) -> 
     bounds
 }
 
+/// Whether tokens were spent by this entry, and not gone because their time was over.
+pub(crate) fn is_spending(transaction: &Transaction) -> bool {
+    let entry = &transaction.entry;
+    entry.kind == TransactionType::Debit && (entry.source.is_none() || entry.content_type.is_some())
+}
+
 /// What callers should be told of a history.
 pub(crate) fn told(history: &[Transaction], bounds: &[u64]) -> Value {
     let bucket = |range: &[u64]| {
         let inside = |entry: &&Transaction| (range[0]..range[1]).contains(&entry.id.timestamp().as_millis());
-        let spent = history.iter().filter(inside).map(|each| &each.entry);
-        let spent = spent.filter(|entry| entry.kind == TransactionType::Debit && !entry.is_expiration());
+        let spent = history.iter().filter(inside).filter(|each| is_spending(each)).map(|each| &each.entry);
         let (mut total, mut by_type) = ([0; 2], BTreeMap::<String, [u64; 2]>::new());
         for entry in spent {
             let name = entry.content_type.as_ref().map(ToString::to_string);
-            let generations = u64::from(name.is_some());
+            // The parts of a reservation are one generation together.
+            let generations = u64::from(name.is_some() && entry.part.is_none());
             for sum in [Some(&mut total), name.map(|name| by_type.entry(name).or_default())].into_iter().flatten() {
                 *sum = [sum[0] + entry.amount.get(), sum[1] + generations];
             }

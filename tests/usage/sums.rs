@@ -1,10 +1,13 @@
 //! Whatever is spent, and whatever is asked for: each bucket is what the history in it sums to.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use chrono_tz::Tz;
 use jeton::{
-    ledger::{Amount, Command, GrantKind, Priority, Source, Timestamp, Transaction},
+    ledger::{
+        Amount, Command, ContentType, GrantKind, Priority, ReservationAction, ReservationId, Source, Timestamp,
+        Transaction,
+    },
     store::{Store, embedded::EmbeddedStore},
     usage::{self, Granularity, Range},
 };
@@ -12,7 +15,7 @@ use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::clocks::{bounds, millis, told};
+use super::clocks::{bounds, is_spending, millis, told};
 use crate::support::{
     redis::Redis,
     world::{DAY, World, credit, debit},
@@ -39,7 +42,22 @@ const ZONES: [&str; 12] = [
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     after: u64,
-    command: Command,
+    done: Done,
+}
+
+#[derive(Clone, Debug)]
+enum Done {
+    Asked(Command),
+    /// Promotional tokens, which expire after so many days.
+    Expiring(u64, u64),
+    /// What is set aside is captured in two parts, so long apart.
+    Captured {
+        content_type: Option<ContentType>,
+        parts: [u64; 2],
+        apart: u64,
+    },
+    /// The last debit that was not given back yet is.
+    Refunded,
 }
 
 /// What is asked for: the granularity, which zone, how far the end lies from the last step, in 256ths of the life, and how
@@ -62,27 +80,20 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..400_u64).prop_map(|quarters| quarters * 900_000),
     ];
     let generation = |(sold, cost): (bool, u64)| debit(if sold { "ARTICLE" } else { "PRODUCT_DESCRIPTION" }, cost);
-    let expiring = |(amount, days): (u64, u64)| (amount, days);
-    let command = prop_oneof![
-        8 => (any::<bool>(), 1..50_u64).prop_map(generation).prop_map(Ok),
-        1 => (1..500_u64, 1..20_u64).prop_map(expiring).prop_map(Err),
-        1 => (1..500_u64).prop_map(credit).prop_map(Ok),
-        1 => Just(Ok(Command::Reset)),
+    let captured = |(named, parts, apart): (bool, [u64; 2], u64)| Done::Captured {
+        content_type: named.then(|| ContentType::new("ARTICLE")),
+        parts,
+        apart,
+    };
+    let done = prop_oneof![
+        8 => (any::<bool>(), 1..50_u64).prop_map(generation).prop_map(Done::Asked),
+        1 => (1..500_u64, 1..20_u64).prop_map(|(amount, days)| Done::Expiring(amount, days)),
+        1 => (1..500_u64).prop_map(credit).prop_map(Done::Asked),
+        3 => (any::<bool>(), [1..50_u64, 1..50_u64], 0..DAY).prop_map(captured),
+        2 => Just(Done::Refunded),
+        1 => Just(Done::Asked(Command::Reset)),
     ];
-    let start = millis("2026-01-15T00:00:00Z");
-    vec((after, command), 1..40).prop_map(move |steps| {
-        let mut now = start;
-        let steps = steps.into_iter().map(|(after, command)| {
-            now += after;
-            let expiring = |(amount, days)| {
-                let expires_at = Timestamp::from_millis(now + days * DAY);
-                let grant = GrantKind { source: Source::Promotion, priority: Priority::new(0), expires_at };
-                Command::Credit { amount: Amount::new(amount).unwrap(), grant, description: None, metadata: None }
-            };
-            Step { after, command: command.unwrap_or_else(expiring) }
-        });
-        steps.collect()
-    })
+    vec((after, done).prop_map(|(after, done)| Step { after, done }), 1..40)
 }
 
 pub(super) fn questions() -> impl Strategy<Value = Vec<Question>> {
@@ -105,21 +116,68 @@ impl Question {
     }
 }
 
+/// When every life begins, in milliseconds.
+fn start() -> u64 {
+    millis("2026-01-15T00:00:00Z")
+}
+
 /// Lives a life in `store`.
 pub(super) async fn live<'a>(store: &'a dyn Store, user: &str, steps: &[Step]) -> World<'a> {
+    let amount = |tokens| Amount::new(tokens).unwrap();
     let mut world = World::new(store, user);
-    let mut now = millis("2026-01-15T00:00:00Z");
-    for Step { after, command } in steps {
+    let mut refunded = HashSet::new();
+    let mut now = start();
+    for (number, Step { after, done }) in steps.iter().enumerate() {
         now += after;
-        world.apply(std::slice::from_ref(command), now).await;
+        match done {
+            Done::Asked(command) => world.apply(std::slice::from_ref(command), now).await,
+            Done::Expiring(tokens, days) => {
+                let expires_at = Timestamp::from_millis(now + days * DAY);
+                let grant = GrantKind { source: Source::Promotion, priority: Priority::new(0), expires_at };
+                let command = Command::Credit { amount: amount(*tokens), grant, description: None, metadata: None };
+                world.apply(&[command], now).await;
+            }
+            Done::Captured { content_type, parts, apart } => {
+                let id = ReservationId::named(&number.to_string()).unwrap();
+                let capture = |tokens, is_final| {
+                    let action = ReservationAction::Capture { amount: Some(amount(tokens)), is_final };
+                    Command::Reservation { id: id.clone(), action, closed: None }
+                };
+                let reserve = Command::Reserve {
+                    id: id.clone(),
+                    amount: amount(parts.iter().sum()),
+                    content_type: content_type.clone(),
+                    lasts_ms: DAY,
+                    metadata: None,
+                };
+                world.apply(&[reserve, capture(parts[0], false)], now).await;
+                now += apart;
+                world.apply(&[capture(parts[1], true)], now).await;
+            }
+            Done::Refunded => {
+                let is_open = |each: &&Transaction| is_spending(each) && !refunded.contains(&each.id);
+                let Some(found) = world.entries.iter().rev().find(is_open).cloned() else {
+                    world.apply(&[Command::Touch], now).await;
+                    continue;
+                };
+                refunded.insert(found.id);
+                let archives = world.archives.len() as u32;
+                let (id, found) = (found.id, Some(found));
+                let command = Command::Refund { id, found, archives, refunded: false, description: None };
+                world.apply(&[command], now).await;
+            }
+        }
     }
     world
 }
 
 /// When a life began, and when it ended, in milliseconds.
 pub(super) fn span(steps: &[Step]) -> (u64, u64) {
-    let began = millis("2026-01-15T00:00:00Z");
-    (began, began + steps.iter().map(|step| step.after).sum::<u64>())
+    let length = |step: &Step| match step.done {
+        Done::Captured { apart, .. } => step.after + apart,
+        Done::Asked(_) | Done::Expiring(..) | Done::Refunded => step.after,
+    };
+    (start(), start() + steps.iter().map(length).sum::<u64>())
 }
 
 async fn assert_answered(world: &World<'_>, steps: &[Step], question: &Question) {
