@@ -16,7 +16,7 @@ use jeton::{
     stage::Stage,
 };
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Commands come at most so long after the next billing, in milliseconds: four years, so that an input is soon done.
 const LATE_MAX: u64 = 4 * 366 * 24 * 60 * 60 * 1_000;
@@ -36,7 +36,7 @@ fuzz_target!(|input: &str| {
 });
 
 /// All that can be said of a damaged document, with `#` for numbers. Nothing of it is the document's own text.
-const TOLD: [&str; 8] = [
+const TOLD: [&str; 10] = [
     "the document is not an account that this version of Jeton knows: it is not JSON at line #, column #",
     "the document is not an account that this version of Jeton knows: it ends too early at line #, column #",
     "the document is not an account that this version of Jeton knows: it holds what does not belong there at line #, \
@@ -46,6 +46,8 @@ const TOLD: [&str; 8] = [
     "the last entry in the document leaves no room for another",
     "the billing cycle in the document is not one",
     "the grants in the document do not form a balance",
+    "the reservations in the document do not hold what its grants have set aside",
+    "the days in the document are more than are remembered",
 ];
 
 fn quotes_nothing(told: &str) {
@@ -90,18 +92,31 @@ fn check(account: &Account, document: &str, instant: u64) {
     }
 }
 
-/// A document as JSON, without what can be written in several ways: a month, and what says nothing of a grant.
+/// A document as JSON, without what can be written in several ways: a month, what a grant had at first if it has all of it,
+/// and what says nothing.
 fn members(document: &str) -> Value {
     let mut document: Value = serde_json::from_str(document).unwrap();
     document["billing"]["firstMonth"] = Value::Null;
     for grant in document["grants"].as_array_mut().into_iter().flatten() {
-        let remaining = grant["remaining"].clone();
-        grant
-            .as_object_mut()
-            .unwrap()
-            .retain(|name, value| !value.is_null() && (name != "granted" || *value != remaining));
+        let tokens = |name: &str| grant[name].as_u64().unwrap_or(0);
+        let left = Value::from(tokens("remaining").saturating_add(tokens("held")));
+        grant.as_object_mut().unwrap().retain(|name, value| name != "granted" || *value != left);
     }
+    forget_nothing(&mut document);
     document
+}
+
+/// Takes out the members that are null, 0, or empty.
+fn forget_nothing(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.values_mut().for_each(forget_nothing);
+            let empty = [Value::Null, Value::from(0), Value::Array(Vec::new()), Value::Object(Map::new())];
+            members.retain(|_, value| !empty.contains(value));
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_nothing),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn commands(account: &Account, now: Timestamp) -> Vec<Command> {

@@ -32,7 +32,7 @@ impl SpentDays {
 
     /// Whether they can have come about.
     pub(super) fn is_sound(&self) -> bool {
-        self.spent.len() <= DAYS_MAX
+        (1..=DAYS_MAX).contains(&self.spent.len()) || *self == Self::default()
     }
 
     /// Counts what was spent on `day`. One that lies before the latest, by a clock or a zone that went back, is the latest.
