@@ -4,11 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AMOUNT_MAX, Amount, BillingCycle, Caps, ContentType, Entry, GrantKind, Paid, PlanChange, ReservationId, Source,
-    Timestamp, Transaction, TransactionId, TransactionType, Usage, UserId,
-    grant::is_zero,
-    grants::Grants,
-    reservation::{RESERVATIONS_MAX, Reservation},
-    spent_days::SpentDays,
+    Timestamp, Transaction, TransactionId, TransactionType, Usage, UserId, grant::is_zero, grants::Grants,
+    reservation::Reservation, spent_days::SpentDays,
 };
 use crate::{stage::Stage, unreadable::Unreadable};
 
@@ -259,6 +256,17 @@ impl Account {
         self.version.saturating_add(self.changes)
     }
 
+    /// Callers see something else than before, and no entry says so.
+    pub(super) const fn changed(&mut self) {
+        self.changes = self.changes.saturating_add(1);
+    }
+
+    /// The instant that decides what has expired at `now`: by a clock that is behind the last entry nothing comes in or back
+    /// that had expired before it.
+    pub(super) fn latest(&self, now: Timestamp) -> Timestamp {
+        now.max(self.last_entry.timestamp())
+    }
+
     /// Whether the balance would be below −`limit` if `tokens` were taken from it.
     pub(super) fn falls_below(&self, limit: u64, tokens: u64) -> bool {
         i128::from(self.balance()).saturating_sub(tokens.into()) < i128::from(limit).saturating_neg()
@@ -289,23 +297,6 @@ impl Account {
         let owed = self.overdrawn.min(amount.get());
         self.overdrawn = self.overdrawn.saturating_sub(owed);
         Amount::new(amount.get().saturating_sub(owed))
-    }
-
-    fn reservations_are_sound(&self) -> bool {
-        if self.reservations.is_empty() {
-            return self.grants.held() == 0;
-        }
-        let mut held = BTreeMap::<GrantKind, u64>::new();
-        for Paid { grant, amount } in self.reservations.iter().flat_map(|reservation| &reservation.held) {
-            let sum = held.entry(*grant).or_default();
-            *sum = sum.saturating_add(amount.get());
-        }
-        let mut ids: Vec<_> = self.reservations.iter().map(|reservation| &reservation.id).collect();
-        ids.sort_unstable();
-        let set_aside = self.grants.iter().filter(|grant| grant.held > 0);
-        ids.len() <= RESERVATIONS_MAX
-            && ids.is_sorted_by(|one, next| one < next)
-            && set_aside.map(|grant| (grant.kind, grant.held)).collect::<BTreeMap<_, _>>() == held
     }
 
     /// The history entry of a change that has been made, taking effect at `at`.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     locale::Locale,
     mutation::{Mutation, planted},
-    plans::{Catalogue, NotInCatalogue, Price},
+    plans::{Catalogue, NotInCatalogue, Plan, Price},
     stage::Stage,
 };
 
@@ -179,9 +179,7 @@ fn apply(
         }
         Command::Credit { amount, grant, description, metadata } => {
             let text = text_or(description.as_deref(), || catalogue.source_label(grant.source, locale));
-            // A clock that is behind the last entry credits nothing that had expired before it.
-            let latest = now.max(account.last_entry.timestamp());
-            if grant.expires_at.is_some_and(|expires_at| expires_at <= latest) {
+            if grant.is_over(account.latest(now)) {
                 Err(Refusal::ExpiredAlready)
             } else if !account.grants.has_places_for([*grant]) {
                 Err(Refusal::TooManyGrants)
@@ -197,7 +195,7 @@ fn apply(
         }
         Command::Reservation { id, action, closed } => {
             if let Some(place) = account.reservations.iter().position(|reservation| reservation.id == *id) {
-                act(account, place, *action, terms, writing)?
+                act(account, place, *action, plan, terms, writing)
             } else {
                 // Its time may have been over just now.
                 let ended = writing.closed.iter().find(|ended| ended.id == *id).map(|ended| ended.status);
@@ -224,23 +222,21 @@ fn act(
     account: &mut Account,
     place: usize,
     action: ReservationAction,
+    plan: &Plan,
     terms: Terms<'_>,
     writing: &mut Writing,
-) -> Result<Result<Own, Refusal>, NotInCatalogue> {
-    Ok(match action {
+) -> Result<Own, Refusal> {
+    let (transaction, reservation) = match action {
         ReservationAction::Capture { amount, is_final } => {
-            let captured = capture(account, place, amount, is_final, terms, writing)?;
-            captured.map(|(transaction, stats)| Own { transaction, reservation: Some(stats) })
+            let (transaction, stats) = capture(account, place, amount, is_final, plan, terms, writing)?;
+            (transaction, Some(stats))
         }
         ReservationAction::Release => {
-            let stats = close(account, place, ReservationStatus::Released, terms.now, terms, writing);
-            Ok(Own { reservation: Some(stats), ..Own::default() })
+            (None, Some(close(account, place, ReservationStatus::Released, terms.now, terms, writing)))
         }
-        ReservationAction::Extend { lasts_ms } => {
-            let reservation = extend(account, place, lasts_ms, terms.now);
-            Ok(Own { reservation, ..Own::default() })
-        }
-    })
+        ReservationAction::Extend { lasts_ms } => (None, extend(account, place, lasts_ms, terms.now)),
+    };
+    Ok(Own { transaction, reservation })
 }
 
 /// Changes plan and caps, now or at the next billing. Neither credits nor takes anything.
@@ -258,7 +254,7 @@ fn change_plan(
         Effective::NextPeriod if planted(Mutation::ChangePlanAtOnce) => change.make(account),
         Effective::NextPeriod => change.plan(account),
     }
-    account.changes = account.changes.saturating_add(1);
+    account.changed();
     Ok(())
 }
 
@@ -271,7 +267,7 @@ fn set_clock(account: &mut Account, at: Timestamp, terms: Terms<'_>) -> Result<O
         return Err(Refusal::ClockRefused);
     }
     account.clock = Some(at);
-    account.changes = account.changes.saturating_add(1);
+    account.changed();
     Ok(Own::default())
 }
 

@@ -66,7 +66,7 @@ fn coming_at(at: Timestamp, bills: bool, account: &Account, plan: &Plan, catalog
         let counted = ending.iter().filter(|held| counts(held.grant));
         counted.fold(0_u64, |sum, held| sum.saturating_add(held.amount.get()))
     };
-    let is_over = |kind: GrantKind| kind.expires_at.is_some_and(|expires_at| expires_at <= at);
+    let is_over = |kind: GrantKind| kind.is_over(at);
     let mut expired = account.grants.total_of(is_over).saturating_add(returned(&is_over));
     let mut allowance = 0;
     if bills {

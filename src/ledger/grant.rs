@@ -84,6 +84,13 @@ pub struct GrantKind {
     pub expires_at: Option<Timestamp>,
 }
 
+impl GrantKind {
+    /// Whether they are gone at `at`.
+    pub(super) fn is_over(self, at: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= at)
+    }
+}
+
 impl From<Source> for GrantKind {
     /// Tokens without a priority of their own, which stay.
     fn from(source: Source) -> Self {

@@ -170,6 +170,14 @@ fn draw(grant: &mut Grant, amount: Amount) -> Option<Paid> {
     Some(Paid { grant: grant.kind, amount })
 }
 
+/// Adds what was taken to what is of the same grant, or behind the others.
+pub(super) fn join(grants: &mut Vec<Paid>, paid: Paid) {
+    match grants.iter_mut().find(|other| other.grant == paid.grant) {
+        Some(other) => other.amount = other.amount.saturating_add(paid.amount),
+        None => grants.push(paid),
+    }
+}
+
 /// What `take_some` gives, again and again, until it is `amount` or nothing more comes.
 fn collect(amount: Amount, mut take_some: impl FnMut(Amount) -> Option<Paid>) -> Vec<Paid> {
     let mut paid = Vec::new();

@@ -4,7 +4,8 @@ use super::{
     Account, Amount, GrantKind, Paid, Refusal, Source, Terms, Timestamp, Transaction, TransactionType,
     account::{Change, Moved},
     decide::Writing,
-    settle::expire,
+    grants::join,
+    settle::expire_of,
     spent_days::date_of,
 };
 use crate::{
@@ -33,14 +34,12 @@ pub(super) fn refund(
     if amount.get() > account.room() {
         return Err(Refusal::BalanceLimitExceeded);
     }
-    // A clock that is behind the last entry brings nothing back that had expired before it.
-    let latest = terms.now.max(account.last_entry.timestamp());
+    let latest = account.latest(terms.now);
     let mut grants: Vec<Paid> = Vec::new();
     let mut rest = amount.get();
-    let kinds = entry.grants.iter().map(|paid| (comes_back_as(paid.grant, plan, latest), paid.amount));
-    for (grant, amount) in kinds {
+    for Paid { grant, amount } in entry.grants.iter().copied() {
         rest = rest.saturating_sub(amount.get());
-        join(&mut grants, Paid { grant, amount });
+        join(&mut grants, Paid { grant: comes_back_as(grant, plan, latest), amount });
     }
     if let Some(amount) = Amount::new(rest) {
         join(&mut grants, Paid { grant: Source::Refund.into(), amount });
@@ -57,11 +56,8 @@ pub(super) fn refund(
     let moved = Moved::Back(*id, amount, grants.clone());
     let transaction = account.record(terms.now, Change::plain(moved, description));
     writing.entries.push(transaction.clone());
-    for Paid { grant, amount } in grants {
-        if grant.expires_at.is_some_and(|expires_at| expires_at <= latest) {
-            let is_it = |other| (other == grant).then_some(());
-            writing.entries.extend(expire(account, amount, is_it, terms.now, terms));
-        }
+    for late in grants.into_iter().filter(|paid| paid.grant.is_over(latest)) {
+        writing.entries.extend(expire_of(account, late, terms.now, terms));
     }
     Ok(transaction)
 }
@@ -71,19 +67,11 @@ fn comes_back_as(kind: GrantKind, plan: &Plan, now: Timestamp) -> GrantKind {
     if planted(Mutation::RefundAsNewTokens) {
         return Source::Refund.into();
     }
-    let is_over = kind.expires_at.is_some_and(|expires_at| expires_at <= now);
     match plan.refund_expired() {
-        RefundExpired::Days(days) if is_over => {
+        RefundExpired::Days(days) if kind.is_over(now) => {
             let expires_at = now.later_by(DAY_MS.saturating_mul(days.into()));
             GrantKind { expires_at: expires_at.or(Some(Timestamp::END)), ..Source::Refund.into() }
         }
         RefundExpired::Expired | RefundExpired::Days(_) => kind,
-    }
-}
-
-fn join(grants: &mut Vec<Paid>, paid: Paid) {
-    match grants.iter_mut().find(|other| other.grant == paid.grant) {
-        Some(other) => other.amount = other.amount.saturating_add(paid.amount),
-        None => grants.push(paid),
     }
 }

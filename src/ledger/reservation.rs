@@ -1,10 +1,11 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Account, Amount, ContentType, Paid, ReservationId, Timestamp, account::is_default, grant::is_zero, timestamp,
+    Account, Amount, ContentType, GrantKind, Paid, ReservationId, Timestamp, account::is_default, grant::is_zero,
+    timestamp,
 };
 
 /// How many reservations of one user can be open at once. Each debit carries all of them.
@@ -152,5 +153,23 @@ impl Account {
     #[must_use]
     pub fn reservation(&self, id: &ReservationId) -> Option<ReservationStats> {
         self.reservations.iter().find(|reservation| reservation.id == *id).map(ReservationStats::open)
+    }
+
+    /// Whether they are not too many, each of another name, and hold what the grants have set aside.
+    pub(super) fn reservations_are_sound(&self) -> bool {
+        if self.reservations.is_empty() {
+            return self.grants.held() == 0;
+        }
+        let mut held = BTreeMap::<GrantKind, u64>::new();
+        for Paid { grant, amount } in self.reservations.iter().flat_map(|reservation| &reservation.held) {
+            let sum = held.entry(*grant).or_default();
+            *sum = sum.saturating_add(amount.get());
+        }
+        let mut ids: Vec<_> = self.reservations.iter().map(|reservation| &reservation.id).collect();
+        ids.sort_unstable();
+        let set_aside = self.grants.iter().filter(|grant| grant.held > 0);
+        ids.len() <= RESERVATIONS_MAX
+            && ids.is_sorted_by(|one, next| one < next)
+            && set_aside.map(|grant| (grant.kind, grant.held)).collect::<BTreeMap<_, _>>() == held
     }
 }

@@ -4,13 +4,14 @@ use super::{
     Account, Amount, ContentType, Refusal, ReservationId, ReservationStats, ReservationStatus, Terms, Timestamp,
     Transaction, caps,
     decide::Writing,
+    grants::join,
     reservation::{RESERVATIONS_MAX, Reservation},
     settle::close,
     spending::{Spending, spend},
 };
 use crate::{
     mutation::{Mutation, planted},
-    plans::{CaptureAbove, NotInCatalogue, Plan},
+    plans::{CaptureAbove, Plan},
 };
 
 /// What is to be set aside.
@@ -51,7 +52,7 @@ pub(super) fn reserve(
         created_at: terms.now,
         expires_at: ends_at(terms.now, lasts_ms),
     };
-    account.changes = account.changes.saturating_add(1);
+    account.changed();
     let stats = ReservationStats::open(&reservation);
     account.reservations.push(reservation);
     Ok(stats)
@@ -63,26 +64,20 @@ pub(super) fn capture(
     place: usize,
     amount: Option<Amount>,
     is_final: bool,
+    plan: &Plan,
     terms: Terms<'_>,
     writing: &mut Writing,
-) -> Result<Result<(Option<Transaction>, ReservationStats), Refusal>, NotInCatalogue> {
-    let plan = terms.catalogue.plan(&account.plan)?;
-    let Some(reservation) = account.reservations.get(place) else { return Ok(Err(Refusal::ReservationNotFound)) };
+) -> Result<(Option<Transaction>, ReservationStats), Refusal> {
+    let reservation = account.reservations.get(place).ok_or(Refusal::ReservationNotFound)?;
     let held = reservation.remaining();
     let content_type = reservation.content_type.clone();
     let wanted = amount.map_or(held, Amount::get);
     let wanted = if planted(Mutation::CaptureNoMoreThanHeld) { wanted.min(held) } else { wanted };
     let beyond = wanted.saturating_sub(held);
-    let covered = match cover(account, plan, wanted, beyond, terms.now) {
-        Ok(covered) => covered,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let description = match &content_type {
-        Some(content_type) => terms.catalogue.price(content_type, terms.locale).map(|price| price.label).ok(),
-        None => None,
-    };
+    let covered = cover(account, plan, wanted, beyond, terms.now)?;
     // The catalogue may have lost what was reserved for.
-    let description = description.unwrap_or_else(|| terms.catalogue.capture_label(terms.locale));
+    let price = content_type.as_ref().and_then(|name| terms.catalogue.price(name, terms.locale).ok());
+    let description = price.map_or_else(|| terms.catalogue.capture_label(terms.locale), |price| price.label);
     let transaction = debit(account, place, covered, content_type, description, plan, terms);
     if let Some(reservation) = account.reservations.get_mut(place) {
         reservation.shortfall = reservation.shortfall.saturating_add(covered.shortfall);
@@ -91,10 +86,10 @@ pub(super) fn capture(
     let stats = if is_final {
         Some(close(account, place, ReservationStatus::Captured, terms.now, terms, writing))
     } else {
-        account.changes = account.changes.saturating_add(1);
+        account.changed();
         account.reservations.get(place).map(ReservationStats::open)
     };
-    Ok(stats.map(|stats| (transaction, stats)).ok_or(Refusal::ReservationNotFound))
+    stats.map(|stats| (transaction, stats)).ok_or(Refusal::ReservationNotFound)
 }
 
 /// Where captured tokens come from.
@@ -164,11 +159,9 @@ fn debit(
     for held in &paid {
         account.grants.spend_held(*held);
     }
-    let more = Amount::new(balance).map(|balance| account.grants.take(balance, terms.catalogue.priorities()));
-    for more in more.unwrap_or_default() {
-        match paid.iter_mut().find(|paid| paid.grant == more.grant) {
-            Some(paid) => paid.amount = paid.amount.saturating_add(more.amount),
-            None => paid.push(more),
+    if let Some(balance) = Amount::new(balance) {
+        for more in account.grants.take(balance, terms.catalogue.priorities()) {
+            join(&mut paid, more);
         }
     }
     account.overdrawn = account.overdrawn.saturating_add(overdrawn);
@@ -179,7 +172,7 @@ fn debit(
 pub(super) fn extend(account: &mut Account, place: usize, lasts_ms: u64, now: Timestamp) -> Option<ReservationStats> {
     let reservation = account.reservations.get_mut(place)?;
     reservation.expires_at = reservation.expires_at.max(ends_at(now, lasts_ms));
-    account.changes = account.changes.saturating_add(1);
+    account.changed();
     account.reservations.get(place).map(ReservationStats::open)
 }
 

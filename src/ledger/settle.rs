@@ -1,5 +1,6 @@
 use super::{
-    Account, Amount, Billed, GrantKind, ReservationStats, ReservationStatus, Source, Terms, Timestamp, Transaction,
+    Account, Amount, Billed, GrantKind, Paid, ReservationStats, ReservationStatus, Source, Terms, Timestamp,
+    Transaction,
     account::{Change, Moved},
     billing::allowance_expires_at,
     decide::Writing,
@@ -31,8 +32,8 @@ pub(super) fn settle(account: &mut Account, terms: Terms<'_>, writing: &mut Writ
             && is_over(expires_at, terms.now)
             && !(planted(Mutation::ExpireAtBilling) && due > terms.now)
         {
-            let is_it = |other| (other == kind).then_some(());
-            writing.entries.extend(expire(account, Amount::MAX, is_it, expires_at, terms));
+            let all = Paid { grant: kind, amount: Amount::MAX };
+            writing.entries.extend(expire_of(account, all, expires_at, terms));
             continue;
         }
         if due > terms.now || (planted(Mutation::BillOnePeriod) && billed.periods > 0) {
@@ -48,7 +49,7 @@ pub(super) fn settle(account: &mut Account, terms: Terms<'_>, writing: &mut Writ
                 writing.entries.push(entry);
             }
             // The next billing is another, and perhaps the plan.
-            None => account.changes = account.changes.saturating_add(1),
+            None => account.changed(),
         }
         let billed_at = std::mem::replace(&mut due, account.billing.next(plan.time_zone()));
         // A calendar that no longer moves on (its end, far beyond any clock) must not hold the request.
@@ -69,16 +70,13 @@ pub(super) fn close(
     writing: &mut Writing,
 ) -> ReservationStats {
     let reservation = account.reservations.remove(place);
-    account.changes = account.changes.saturating_add(1);
+    account.changed();
     let closed = ReservationStats::closed(&reservation, status, at);
-    // A clock that is behind the last entry brings nothing back that had expired before it.
-    let latest = at.max(account.last_entry.timestamp());
+    let latest = account.latest(at);
     for held in reservation.held {
         account.grants.give_back(held);
-        let is_late = held.grant.expires_at.is_some_and(|expires_at| expires_at <= latest);
-        if is_late && !planted(Mutation::ReturnLateAlive) {
-            let is_it = |other| (other == held.grant).then_some(());
-            writing.entries.extend(expire(account, held.amount, is_it, at, terms));
+        if held.grant.is_over(latest) && !planted(Mutation::ReturnLateAlive) {
+            writing.entries.extend(expire_of(account, held, at, terms));
         }
     }
     writing.closed.push(closed.clone());
@@ -136,8 +134,18 @@ fn bill(
     credit(account, amount, grant, text, None, due).ok()
 }
 
+/// Tokens of one grant, as many as it has of them to spend, expire at `at`.
+pub(super) fn expire_of(
+    account: &mut Account,
+    Paid { grant, amount }: Paid,
+    at: Timestamp,
+    terms: Terms<'_>,
+) -> Option<Transaction> {
+    expire(account, amount, |kind| (kind == grant).then_some(()), at, terms)
+}
+
 /// Tokens of the grant that comes first in the order of `rank`, at most `amount`, expire at `at`.
-pub(super) fn expire<R: Ord>(
+fn expire<R: Ord>(
     account: &mut Account,
     amount: Amount,
     rank: impl Fn(GrantKind) -> Option<R>,
