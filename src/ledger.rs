@@ -2,8 +2,8 @@
 //!
 //! No input or output, no clock, no randomness. Every rule of the business lives here and nowhere else; the numbers it
 //! uses come from the [catalogue](crate::plans). Read it in this order: [`Command`] is what can be asked, [`decide`]
-//! what comes of it, [`Account`] the state, [`Grant`] the tokens in it, [`BillingCycle`] the calendar, [`Usage`] what was
-//! spent when. [`Recount`] makes the state once more, from a history.
+//! what comes of it, [`Account`] the state, [`Grant`] the tokens in it, [`ReservationStats`] those that are set aside,
+//! [`Caps`] what may be spent, [`BillingCycle`] the calendar, [`Usage`] what was spent when. [`Recount`] makes the state once more, from a history.
 
 mod account;
 mod amount;

@@ -278,12 +278,6 @@ impl Catalogue {
         Arc::clone(self.labels.capture.get(locale))
     }
 
-    /// What the credit of a refund says when its caller says nothing.
-    #[must_use]
-    pub fn refund_label(&self, locale: Locale) -> Arc<str> {
-        self.source_label(Source::Refund, locale)
-    }
-
     /// When tokens of each source are spent.
     #[must_use]
     pub const fn priorities(&self) -> Priorities {

@@ -67,7 +67,10 @@ fn the_built_in_catalogue_holds_the_numbers_of_the_contract() {
         [(Locale::French, "Utilisation de tokens", "Remboursement"), (Locale::English, "Token usage", "Refund")]
     {
         assert_eq!(&*catalogue.expiration_label(locale), "Expiration");
-        assert_eq!((&*catalogue.capture_label(locale), &*catalogue.refund_label(locale)), (captured, refunded));
+        assert_eq!(
+            (&*catalogue.capture_label(locale), &*catalogue.source_label(Source::Refund, locale)),
+            (captured, refunded)
+        );
     }
     let date = chrono::NaiveDate::from_ymd_opt(2026, 12, 5).unwrap();
     assert_eq!(&*catalogue.monthly_label(date, Locale::French), "Facturation mensuelle du 05/12/2026");

@@ -125,8 +125,7 @@ impl BillingCycle {
 /// When an allowance of `plan` that comes at `billed` expires, if it does, given when the next one comes. One of which
 /// nothing is carried over goes then, and says so from the beginning: that way it is spent before what stays.
 pub(super) fn allowance_expires_at(plan: &Plan, billed: Timestamp, next_billing: Timestamp) -> Option<Timestamp> {
-    const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-    let lasts = plan.allowance_days().and_then(|days| billed.later_by(DAY_MS.saturating_mul(days.into())));
+    let lasts = plan.allowance_days().and_then(|days| billed.later_by_days(days));
     let replaced = match plan.carry_over() {
         CarryOver::AtMost(0) => Some(next_billing).filter(|next_billing| *next_billing > billed),
         CarryOver::All | CarryOver::AtMost(_) => None,

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{
     Account, ClosedUsage, Command, Effective, PlanChange, Refusal, Refused, ReservationAction, ReservationStats,
-    ReservationStatus, Stats, Timestamp, Transaction, UserId, opening,
+    ReservationStatus, Source, Stats, Timestamp, Transaction, UserId, opening,
     refund::refund,
     reserving::{Reserving, capture, extend, reserve},
     settle::{close, settle},
@@ -15,8 +15,8 @@ use crate::{
     stage::Stage,
 };
 
-/// How far a test clock can be moved at once, in milliseconds: ten years, each month of which is billed.
-const CLOCK_STEP_MS: u64 = 3_653 * 24 * 60 * 60 * 1_000;
+/// How far a test clock can be moved at once, in days: ten years, each month of which is billed.
+const CLOCK_STEP_DAYS: u16 = 3_653;
 
 /// What a decision depends on besides the account and the command.
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +207,7 @@ fn apply(
                 None => Err(Refusal::TransactionNotFound),
                 Some(_) if *refunded => Err(Refusal::AlreadyRefunded),
                 Some(found) => {
-                    let text = text_or(description.as_deref(), || catalogue.refund_label(locale));
+                    let text = text_or(description.as_deref(), || catalogue.source_label(Source::Refund, locale));
                     let refunded = refund(account, found, text, plan, terms, writing);
                     refunded.map(|entry| Own { transaction: Some(entry), reservation: None })
                 }
@@ -262,7 +262,7 @@ fn set_clock(account: &mut Account, at: Timestamp, terms: Terms<'_>) -> Result<O
     if account.clock == Some(at) {
         return Ok(Own::default());
     }
-    let too_far = terms.now.later_by(CLOCK_STEP_MS).is_none_or(|furthest| at > furthest);
+    let too_far = terms.now.later_by_days(CLOCK_STEP_DAYS).is_none_or(|furthest| at > furthest);
     if terms.stage == Stage::Production || at < terms.now || too_far {
         return Err(Refusal::ClockRefused);
     }

@@ -1,6 +1,8 @@
 use serde::Serialize;
 
-use super::{Account, GrantKind, Paid, Source, Timestamp, billing::start_of_day, spent_days::date_of};
+use super::{
+    Account, GrantKind, Paid, Source, Timestamp, billing::start_of_day, spent_days::date_of, timestamp::DAY_MS,
+};
 use crate::plans::{CarryOver, Catalogue, Plan};
 
 /// What an account becomes if nobody does anything, and if its user goes on as before.
@@ -90,11 +92,10 @@ fn coming_at(at: Timestamp, bills: bool, account: &Account, plan: &Plan, catalog
 
 /// Counted from the last change, so that it stays the same while nothing happens, or from the beginning of today.
 fn runs_out_at(account: &Account, plan: &Plan, now: Timestamp) -> Option<Timestamp> {
-    const DAY_MS: u128 = 24 * 60 * 60 * 1_000;
     let zone = plan.time_zone();
     let today = date_of(now, zone);
     let (spent, days) = account.days.pace(today, date_of(account.opened_at, zone));
-    let lasts = u128::from(account.available()).saturating_mul(u128::from(days)).saturating_mul(DAY_MS);
+    let lasts = u128::from(account.available()).saturating_mul(u128::from(days)).saturating_mul(DAY_MS.into());
     let lasts = lasts.checked_div(spent.into())?;
     let from = account.last_entry.timestamp().max(start_of_day(today, zone));
     from.later_by(u64::try_from(lasts).ok()?)

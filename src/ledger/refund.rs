@@ -13,8 +13,6 @@ use crate::{
     plans::{Plan, RefundExpired},
 };
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-
 /// Gives a debit back, to the grants that paid it. What has expired there since expires again, or comes as tokens of its
 /// own, as the plan says. So does what no grant is known to have paid: debits of the first version, and what a capture took
 /// below zero, come as tokens that stay.
@@ -69,7 +67,7 @@ fn comes_back_as(kind: GrantKind, plan: &Plan, now: Timestamp) -> GrantKind {
     }
     match plan.refund_expired() {
         RefundExpired::Days(days) if kind.is_over(now) => {
-            let expires_at = now.later_by(DAY_MS.saturating_mul(days.into()));
+            let expires_at = now.later_by_days(days);
             GrantKind { expires_at: expires_at.or(Some(Timestamp::END)), ..Source::Refund.into() }
         }
         RefundExpired::Expired | RefundExpired::Days(_) => kind,

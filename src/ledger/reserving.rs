@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -144,7 +146,7 @@ fn debit(
     place: usize,
     covered: Covered,
     content_type: Option<ContentType>,
-    description: std::sync::Arc<str>,
+    description: Arc<str>,
     plan: &Plan,
     terms: Terms<'_>,
 ) -> Option<Transaction> {

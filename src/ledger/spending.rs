@@ -33,8 +33,7 @@ pub(super) fn debit(
         return Err(Refusal::InsufficientTokens { required: cost, available });
     }
     caps::check(account, plan, cost.get(), at)?;
-    let room = account.tokens_used.checked_add(cost.get()).is_some();
-    if !room {
+    if account.tokens_used.checked_add(cost.get()).is_none() {
         return Err(Refusal::BalanceLimitExceeded);
     }
     let paid = account.grants.take(cost, priorities);

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize, Serializer};
 /// The last millisecond of the year 9999, the end of RFC 3339.
 const MILLIS_MAX: u64 = 253_402_300_799_999;
 
+/// A day of 24 hours, in milliseconds.
+pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
 /// An instant, to the millisecond, from 1970 to 9999. Stored as milliseconds since the Unix epoch, shown to callers as
 /// RFC 3339 in UTC (contract §2) by [`Timestamp::serialize_rfc3339`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,6 +44,12 @@ impl Timestamp {
     #[must_use]
     pub const fn later_by(self, millis: u64) -> Option<Self> {
         Self::from_millis(self.0.saturating_add(millis))
+    }
+
+    /// This instant so many days of 24 hours later; `None` after the year 9999.
+    #[must_use]
+    pub fn later_by_days(self, days: u16) -> Option<Self> {
+        self.later_by(DAY_MS.saturating_mul(days.into()))
     }
 
     /// The millisecond of this RFC 3339 instant; one before 1970 is the epoch. `None` after the year 9999, as what comes
