@@ -4,21 +4,20 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use jeton::{
-    committer::{Reply, Surroundings},
-    ledger::{CapChange, Effective, Outcome, PlanChange, Timestamp, TransactionType, UserId},
+    committer::Reply,
+    ledger::{CapChange, Effective, Outcome, PlanChange, TransactionType, UserId},
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
     stats_service::StatsService,
     store::{Store, embedded::EmbeddedStore},
-    system,
 };
 
 use crate::{
     catalogue::PLANS_TOML,
     support::{
-        broken::Broken,
-        proxy::Fault,
+        broken::{Broken, FAULTS},
+        past::At,
         redis::Redis,
         service::{article, caller, granted},
         world::entries,
@@ -44,19 +43,6 @@ time_zone = "Europe/Paris"
 
 fn catalogue() -> &'static Catalogue {
     Box::leak(Box::new(Catalogue::parse(&format!("{PLANS_TOML}{MORE}")).unwrap()))
-}
-
-/// A clock that stands still.
-struct At(Timestamp);
-
-impl Surroundings for At {
-    fn now(&self) -> Timestamp {
-        self.0
-    }
-
-    fn random(&self) -> u128 {
-        system::random()
-    }
 }
 
 /// A user of a service in a year of the test's own.
@@ -194,22 +180,12 @@ async fn a_reset_goes_back_to_the_plan_of_new_users() {
 
 #[tokio::test]
 async fn a_change_is_made_once_whatever_happens_to_its_commit() {
-    use Fault::{AnswerLost, LateAfter, RequestLost};
-    let faults: [&[Fault]; 7] = [
-        &[AnswerLost],
-        &[RequestLost],
-        &[LateAfter("HMGET")],
-        &[LateAfter("EVALSHA")],
-        &[RequestLost, AnswerLost],
-        &[AnswerLost, AnswerLost],
-        &[RequestLost, RequestLost, RequestLost],
-    ];
     let kinds = [Broken::start().await, Broken::start_cluster().await];
     let cap = PlanChange { daily: Some(CapChange::Set(7)), ..PlanChange::default() };
     for (broken, effective) in
         kinds.iter().flat_map(|broken| [Effective::Now, Effective::NextPeriod].map(|effective| (broken, effective)))
     {
-        for (number, faults) in faults.iter().enumerate() {
+        for (number, faults) in FAULTS.iter().enumerate() {
             let case = format!("{}: {effective:?}, {faults:?}", broken.url);
             let (service, user) = (broken.service(), UserId::new(&format!("{effective:?}-{number}")).unwrap());
             granted(service.record_generation(&user, article(1), caller(None)).await);

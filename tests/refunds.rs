@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 
 use crate::{
     refusals::{assert_problem, unchanged_by},
+    reservations::in_balance,
     support::{
         broken::Broken,
-        client::{Answer, Client, sum},
+        client::{Answer, Client},
         process::wait_until_so,
         proxy::Fault,
         redis::Redis,
@@ -39,13 +40,6 @@ async fn refund(client: &Client, user: &str, debit: &Value) -> Answer {
 fn left(told: &Value) -> Vec<(&Value, u64)> {
     let grants = told["stats"]["grants"].as_array().unwrap().iter();
     grants.map(|grant| (&grant["id"], grant["remaining"].as_u64().unwrap())).collect()
-}
-
-async fn in_balance(client: &Client, user: &str) -> i64 {
-    let (stats, history) = (client.stats(user).await, client.history(user).await);
-    let balance = stats["tokenBalance"].as_i64().unwrap();
-    assert_eq!(i128::from(balance), sum(&history) - i128::from(stats["tokensReserved"].as_u64().unwrap()), "{stats}");
-    balance
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +68,7 @@ async fn a_debit_goes_back_to_the_grants_that_paid_it() {
         for count in ["tokensUsed", "articlesGenerated", "totalGenerations"] {
             assert_eq!(refunded["stats"][count], after[count], "{backend:?}: {count}");
         }
-        assert_eq!(in_balance(&client, "u").await, 5_059, "{backend:?}");
+        assert_eq!(in_balance(&client, "u").await.0, 5_059, "{backend:?}");
 
         let english = client.clone().with("Accept-Language", "en");
         let body = json!({"userId": "u", "transactionId": other["id"], "description": "It did not print"});
@@ -106,7 +100,7 @@ async fn a_debit_is_given_back_once() {
         }
         let reused = client.post_once("refunds", "back", json!({"userId": "u", "transactionId": "1-0"})).await;
         assert_problem(&reused, 422, "idempotency_key_reused");
-        assert_eq!(in_balance(&client, "u").await, 5_000, "{backend:?}");
+        assert_eq!(in_balance(&client, "u").await.0, 5_000, "{backend:?}");
         assert_eq!(client.history("u").await.len(), 3, "{backend:?}");
     }
 }
@@ -126,7 +120,7 @@ async fn of_many_refunds_at_once_one_is_made() {
         for answer in refused {
             assert_problem(answer, 409, "already_refunded");
         }
-        assert_eq!(in_balance(&client, "u").await, 5_000, "round {round}");
+        assert_eq!(in_balance(&client, "u").await.0, 5_000, "round {round}");
     }
     assert_sound(&redis.url(), 1);
 }
@@ -185,7 +179,7 @@ async fn a_capture_is_given_back_part_by_part() {
         for part in &parts {
             assert_problem(&refund(&client, "u", part).await, 409, "already_refunded");
         }
-        assert_eq!(in_balance(&client, "u").await, 5_000, "{backend:?}");
+        assert_eq!(in_balance(&client, "u").await.0, 5_000, "{backend:?}");
     }
 }
 
@@ -227,7 +221,7 @@ async fn what_has_expired_since_it_was_spent_comes_back_and_expires_at_once() {
             assert_problem(&refund(&client, "u", expired).await, 409, "not_refundable");
         }
         assert_problem(&refund(&client, "u", &debit).await, 409, "already_refunded");
-        assert_eq!(in_balance(&client, "u").await, balance, "{backend:?}");
+        assert_eq!(in_balance(&client, "u").await.0, balance, "{backend:?}");
         if let Backend::Platform { redis, .. } = &backend {
             assert_sound(&redis.url(), 1);
         }

@@ -49,7 +49,7 @@ async fn look(client: &Client, user: &str, id: &str) -> Value {
 }
 
 /// The balance and what is reserved are what the history adds up to. Gives them.
-async fn in_balance(client: &Client, user: &str) -> (i64, u64) {
+pub(crate) async fn in_balance(client: &Client, user: &str) -> (i64, u64) {
     let stats = client.stats(user).await;
     let (balance, reserved) = (stats["tokenBalance"].as_i64().unwrap(), stats["tokensReserved"].as_u64().unwrap());
     let history = client.history(user).await;

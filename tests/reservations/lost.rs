@@ -19,7 +19,7 @@ use jeton::{
 };
 
 use crate::support::{
-    broken::Broken,
+    broken::{Broken, FAULTS},
     proxy::Fault,
     redis::Redis,
     service::{caller, granted, service_over},
@@ -164,23 +164,12 @@ fn assert_told(reply: Result<Reply, StoreError>, kept: How, case: &str) {
 
 #[tokio::test]
 async fn each_change_is_made_once_whatever_happens_to_its_commit() {
-    use Fault::{AnswerLost, LateAfter, RequestLost};
-    let faults: [&[Fault]; 8] = [
-        &[AnswerLost],
-        &[RequestLost],
-        &[LateAfter("HMGET")],
-        &[LateAfter("EVALSHA")],
-        &[RequestLost, AnswerLost],
-        &[AnswerLost, AnswerLost],
-        &[RequestLost, LateAfter("HMGET")],
-        &[RequestLost, RequestLost, RequestLost],
-    ];
     let kinds = [Broken::start().await, Broken::start_cluster().await];
     for (broken, change) in kinds.iter().flat_map(|broken| Change::ALL.map(|change| (broken, change))) {
-        for (number, faults) in faults.iter().enumerate() {
+        for (number, faults) in FAULTS.iter().enumerate() {
             // What was found in the history needs no further commit.
             let found = matches!(change, Change::CapturePart | Change::Capture | Change::ReserveFirst);
-            if found && *faults == [AnswerLost, AnswerLost] {
+            if found && *faults == [Fault::AnswerLost, Fault::AnswerLost] {
                 continue;
             }
             let case = format!("{}: {change:?}, {faults:?}", broken.url);

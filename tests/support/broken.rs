@@ -8,7 +8,26 @@ use jeton::{
 };
 use tempfile::TempDir;
 
-use super::{cluster, proxy::Proxy, redis::Redis, service::service_over, world::entries};
+use super::{
+    cluster,
+    proxy::{Fault, Proxy},
+    redis::Redis,
+    service::service_over,
+    world::entries,
+};
+
+/// What can become of a commit that writes no entry, and so is not looked up in the history: the retry loads (HMGET) and
+/// commits (EVALSHA).
+pub(crate) const FAULTS: [&[Fault]; 8] = [
+    &[Fault::AnswerLost],
+    &[Fault::RequestLost],
+    &[Fault::LateAfter("HMGET")],
+    &[Fault::LateAfter("EVALSHA")],
+    &[Fault::RequestLost, Fault::AnswerLost],
+    &[Fault::AnswerLost, Fault::AnswerLost],
+    &[Fault::RequestLost, Fault::LateAfter("HMGET")],
+    &[Fault::RequestLost, Fault::RequestLost, Fault::RequestLost],
+];
 
 /// A Redis that knows the script, and the line to it that breaks.
 pub(crate) struct Broken {

@@ -14,7 +14,7 @@ use jeton::{
 };
 
 /// A clock that stands still.
-struct At(Timestamp);
+pub(crate) struct At(pub(crate) Timestamp);
 
 impl Surroundings for At {
     fn now(&self) -> Timestamp {
