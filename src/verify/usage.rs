@@ -5,10 +5,9 @@ use super::{
     account::{Check, STILL_ATTEMPTS, readable},
 };
 use crate::{
-    committer::Surroundings,
     ledger::{ClosedUsage, Entry, Usage, UsageField},
     store::{Commit, Committed, History, Revision, StoreError, Stored, inspect::Pages},
-    system::{System, random, short_name},
+    system::{random, short_name},
 };
 
 /// What was found of the hours and days that are over. It does not grow with their number.
@@ -136,7 +135,7 @@ impl Check<'_> {
             records: Vec::new(),
             usage: Vec::new(),
             due: None,
-            now: System.now(),
+            now: self.run.began,
         };
         Ok(self.run.store.commit(&commit).await? == Committed::Done)
     }
