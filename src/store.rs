@@ -2,10 +2,12 @@
 //!
 //! A store knows no rule. It keeps, for each user, an account document under a revision, a history of entries, the
 //! histories that resets archived, records of what must not be done twice, and what was used when; and for all users
-//! together an index of who is due for billing, and a list of them by name. The one operation that changes an account is [`Store::commit`]: compare and write, atomic. What the
-//! operator's commands look at besides is in [`inspect`].
+//! together an index of who is due for billing, and a list of them by name. The one operation that changes an account is
+//! [`Store::commit`]: compare and write, atomic. What the operator's commands look at besides is in [`inspect`], and what
+//! those need who show an account live in [`follow`].
 
 pub mod embedded;
+pub mod follow;
 pub mod inspect;
 pub mod keys;
 mod record;
@@ -200,12 +202,24 @@ impl EntryRange {
     #[must_use]
     pub fn only(id: TransactionId) -> Self {
         let before = id.sequence().checked_add(1).map(|sequence| TransactionId::new(id.timestamp(), sequence));
+        Self { before, ..Self::from(id, 1) }
+    }
+
+    /// This entry and those after it, oldest first.
+    #[must_use]
+    pub fn from(id: TransactionId, count: usize) -> Self {
         let after = match id.sequence().checked_sub(1) {
             Some(sequence) => Some(TransactionId::new(id.timestamp(), sequence)),
             None if id.timestamp() == Timestamp::EPOCH => None,
             None => Some(TransactionId::new(id.timestamp().earlier_by(1), u32::MAX)),
         };
-        Self { after, before, order: Order::Ascending, count: 1 }
+        Self { after, before: None, order: Order::Ascending, count }
+    }
+
+    /// The newest entries.
+    #[must_use]
+    pub const fn newest(count: usize) -> Self {
+        Self { after: None, before: None, order: Order::Descending, count }
     }
 }
 

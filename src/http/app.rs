@@ -34,7 +34,8 @@ use crate::{
     plans::Catalogue,
     stats_service::StatsService,
     store::{
-        Store, StoreError,
+        StoreError,
+        follow::Follow,
         redis::{Options, RedisStore},
     },
     system::System,
@@ -67,7 +68,7 @@ impl App {
 
     /// The app with these settings over this store.
     #[must_use]
-    pub fn new(config: Result<Config, ConfigError>, store: Result<Arc<dyn Store>, StoreError>) -> Self {
+    pub fn new(config: Result<Config, ConfigError>, store: Result<Arc<dyn Follow>, StoreError>) -> Self {
         let settings = config.map_err(|error| error.to_string()).and_then(|config| {
             let catalogue = Catalogue::built_in().map_err(|error| error.to_string())?;
             let stage = config.stage;
@@ -202,7 +203,7 @@ impl App {
 }
 
 /// The store that the settings name.
-fn redis_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+fn redis_store(config: &Config) -> Result<Arc<dyn Follow>, StoreError> {
     let Some(url) = &config.redis_url else {
         return Err(StoreError::Misconfigured(
             "REDIS_URL is not set: set it to the URL of your Redis, for example redis://localhost:6379, or pull it with \

@@ -11,11 +11,14 @@
 -- ARGV[4]     after how many entries the history is archived; '' for not at all
 -- ARGV[5]     n, the number of entries
 -- ARGV[6]     m, the number of fields of the usage that are set
--- ARGV[7..]   n times: id, tx; m times: field, text; then for each record: its text, '' for one that is only looked up,
+-- ARGV[7]     the channel on which the change is told
+-- ARGV[8]     the command that tells it: PUBLISH; or SPUBLISH, for which PUBLISH stands in where the server has no other
+-- ARGV[9..]   n times: id, tx; m times: field, text; then for each record: its text, '' for one that is only looked up,
 --             and for how many milliseconds it is kept, '' for ever
 --
 -- Replies
 --   {'done'}                    everything is written
+--   {'done', error}             the same, but that it could not be told: nobody was woken
 --   {'conflict', rev, doc}      the account is another; nothing is written
 --   {'conflict'}                there is no account; nothing is written
 --   {'orphan'}                  a history without an account, or an archive where none can be: keys were lost; nothing
@@ -28,7 +31,8 @@
 local account, history = KEYS[1], KEYS[2]
 local expected, revision, document, archive_after = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local entries, fields = tonumber(ARGV[5]), tonumber(ARGV[6])
-local first_entry, first_field, first_text = 7, 7 + 2 * entries, 7 + 2 * (entries + fields)
+local channel, publish = ARGV[7], ARGV[8]
+local first_entry, first_field, first_text = 9, 9 + 2 * entries, 9 + 2 * (entries + fields)
 
 local archive, usage
 local first_record = 3
@@ -96,5 +100,14 @@ for i = first_record, #KEYS do
   elseif text ~= '' then
     redis.call('SET', KEYS[i], text)
   end
+end
+
+-- Those who are woken read what is written: whether they can be woken changes nothing about it.
+local told = redis.pcall(publish, channel, revision)
+if publish == 'SPUBLISH' and type(told) == 'table' and told.err then
+  told = redis.pcall('PUBLISH', channel, revision)
+end
+if type(told) == 'table' and told.err then
+  return { 'done', told.err }
 end
 return { 'done' }

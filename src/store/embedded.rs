@@ -3,7 +3,9 @@
 //! It is a [redb](https://docs.rs/redb) database. One thread writes; commits that wait for it together share one
 //! transaction, which is on disk before any of them is answered.
 
+mod follow;
 mod inspect;
+mod read;
 mod tables;
 
 use std::{
@@ -20,12 +22,11 @@ use std::{
 use redb::{AccessGuard, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageError};
 use tokio::{sync::oneshot, task};
 
-use self::tables::{ACCOUNTS, DUE, ENTRIES, EntryKey, EntryValue, ONCE, USAGE, Writing, history_number, record_name};
-use super::{Answer, Commit, Committed, EntryRange, History, Order, RecordName, Revision, Store, StoreError, Stored};
-use crate::{
-    ledger::{Timestamp, Transaction, TransactionId, UserId},
-    unreadable::Unreadable,
+use self::tables::{ACCOUNTS, DUE, ENTRIES, ONCE, USAGE, Writing, history_number, record_name};
+use super::{
+    Answer, Commit, Committed, EntryRange, History, RecordName, Revision, Store, StoreError, Stored, follow::Watched,
 };
+use crate::ledger::{Timestamp, Transaction, TransactionId, UserId};
 
 /// The name of the file in the store's folder.
 const FILE: &str = "jeton.redb";
@@ -38,6 +39,7 @@ const COMMITS_TOGETHER_MAX: usize = 256;
 pub struct EmbeddedStore {
     database: Arc<Database>,
     writer: Writer,
+    watched: Arc<Watched>,
 }
 
 /// The writing thread, and the way to it.
@@ -87,7 +89,7 @@ enum Job {
 /// A job that was done in a transaction that is not on disk yet.
 #[expect(clippy::large_enum_variant, reason = "nearly everything that is done is a commit")]
 enum Done {
-    Commit(Result<Committed, StoreError>, Reply<Committed>),
+    Commit(UserId, Result<Committed, StoreError>, Reply<Committed>),
     NoteDue(Result<(), StoreError>, Reply<()>),
     WriteUsage(Result<bool, StoreError>, Reply<bool>),
 }
@@ -116,9 +118,10 @@ impl EmbeddedStore {
         Writing::create_tables(&database).map_err(|error| OpenError::Database(path, error))?;
         let database = Arc::new(database);
         let (sender, jobs) = mpsc::channel();
-        let writing = Arc::clone(&database);
-        let thread = thread::spawn(move || write_all(&writing, &jobs));
-        Ok(Self { database, writer: Writer { jobs: Some(sender), thread: Some(thread) } })
+        let watched = Arc::<Watched>::default();
+        let (writing, waking) = (Arc::clone(&database), Arc::clone(&watched));
+        let thread = thread::spawn(move || write_all(&writing, &waking, &jobs));
+        Ok(Self { database, writer: Writer { jobs: Some(sender), thread: Some(thread) }, watched })
     }
 
     async fn write<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, StoreError> {
@@ -147,13 +150,19 @@ fn broken(error: impl Into<redb::Error>) -> StoreError {
 }
 
 /// The writing thread: takes what waits, does it in one transaction, and answers when that is on disk.
-fn write_all(database: &Database, jobs: &Receiver<Job>) {
+fn write_all(database: &Database, watched: &Watched, jobs: &Receiver<Job>) {
     while let Ok(first) = jobs.recv() {
         let waiting = std::iter::once(first).chain(jobs.try_iter()).take(COMMITS_TOGETHER_MAX);
         let (done, written) = write_together(database, waiting);
         for job in done {
             match job {
-                Done::Commit(result, reply) => drop(reply.send(written.clone().and(result))),
+                Done::Commit(user, result, reply) => {
+                    let result = written.clone().and(result);
+                    if matches!(result, Ok(Committed::Done)) {
+                        watched.wake(&user);
+                    }
+                    drop(reply.send(result));
+                }
                 Done::NoteDue(result, reply) => drop(reply.send(written.clone().and(result))),
                 Done::WriteUsage(result, reply) => drop(reply.send(written.clone().and(result))),
             }
@@ -167,7 +176,7 @@ fn write_together(database: &Database, jobs: impl Iterator<Item = Job>) -> (Vec<
         Err(error) => {
             let failed = broken(error);
             let refuse = |job| match job {
-                Job::Commit(_, reply) => Done::Commit(Err(failed.clone()), reply),
+                Job::Commit(commit, reply) => Done::Commit(commit.user, Err(failed.clone()), reply),
                 Job::NoteDue(_, _, reply) => Done::NoteDue(Err(failed.clone()), reply),
                 Job::WriteUsage(_, _, _, reply) => Done::WriteUsage(Err(failed.clone()), reply),
             };
@@ -177,7 +186,10 @@ fn write_together(database: &Database, jobs: impl Iterator<Item = Job>) -> (Vec<
     let mut done = Vec::new();
     let worked = Writing::open(&transaction).map(|mut tables| {
         done.extend(jobs.map(|job| match job {
-            Job::Commit(commit, reply) => Done::Commit(tables.commit(&commit), reply),
+            Job::Commit(commit, reply) => {
+                let result = tables.commit(&commit);
+                Done::Commit(commit.user, result, reply)
+            }
             Job::NoteDue(user, at, reply) => Done::NoteDue(tables.note_due(&user, at).map_err(broken), reply),
             Job::WriteUsage(user, expected, fields, reply) => {
                 Done::WriteUsage(tables.write_usage(&user, &expected, &fields).map_err(broken), reply)
@@ -186,7 +198,7 @@ fn write_together(database: &Database, jobs: impl Iterator<Item = Job>) -> (Vec<
     });
     // A job that failed midway must not leave its half: then nothing of this round is kept.
     let failed = done.iter().find_map(|job| match job {
-        Done::Commit(Err(error @ StoreError::Refused(_)), _)
+        Done::Commit(_, Err(error @ StoreError::Refused(_)), _)
         | Done::NoteDue(Err(error), _)
         | Done::WriteUsage(Err(error), _) => Some(error.clone()),
         Done::Commit(..) | Done::NoteDue(..) | Done::WriteUsage(..) => None,
@@ -206,12 +218,7 @@ impl Store for EmbeddedStore {
 
     fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>> {
         let user = user.clone();
-        Box::pin(self.read(move |reading| {
-            let accounts = reading.open_table(ACCOUNTS).map_err(broken)?;
-            let Some(found) = accounts.get(user.as_str()).map_err(broken)? else { return Ok(None) };
-            let (revision, document) = found.value();
-            Stored::read(&user, revision.to_owned(), document).map(Some)
-        }))
+        Box::pin(self.read(move |reading| read::account(reading, &user)))
     }
 
     fn commit<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Committed> {
@@ -253,37 +260,7 @@ impl Store for EmbeddedStore {
 
     fn entries<'a>(&'a self, user: &'a UserId, range: EntryRange) -> Answer<'a, Vec<Transaction>> {
         let user = user.clone();
-        Box::pin(self.read(move |reading| {
-            let accounts = reading.open_table(ACCOUNTS).map_err(broken)?;
-            let number = history_number(&accounts, &user, History::Current)?;
-            let entries = reading.open_table(ENTRIES).map_err(broken)?;
-            let key = |id: TransactionId| (user.as_str(), number, id.timestamp().as_millis(), id.sequence());
-            let first = (user.as_str(), number, 0, 0);
-            let last = (user.as_str(), number, u64::MAX, u32::MAX);
-            let found =
-                entries.range(first.max(range.after.map_or(first, key))..=last.min(range.before.map_or(last, key)));
-            let found = found.map_err(broken)?;
-            let transaction = |item: Found<'_, EntryKey, EntryValue>| {
-                let (key, value) = item.map_err(broken)?;
-                let (_, _, millis, sequence) = key.value();
-                let damaged = |cause: String| {
-                    StoreError::Damaged(format!("entry {millis}-{sequence} of user {user} is damaged: {cause}"))
-                };
-                let millis = Timestamp::from_millis(millis).ok_or_else(|| damaged("not an instant".to_owned()))?;
-                let entry = serde_json::from_str(value.value().1)
-                    .map_err(|error| damaged(Unreadable::from(error).to_string()))?;
-                Ok(Transaction { id: TransactionId::new(millis, sequence), entry })
-            };
-            let beyond = |found: &Result<Transaction, StoreError>| {
-                found.as_ref().is_ok_and(|found| Some(found.id) == range.after || Some(found.id) == range.before)
-            };
-            match range.order {
-                Order::Ascending => found.map(transaction).filter(|found| !beyond(found)).take(range.count).collect(),
-                Order::Descending => {
-                    found.rev().map(transaction).filter(|found| !beyond(found)).take(range.count).collect()
-                }
-            }
-        }))
+        Box::pin(self.read(move |reading| read::entries(reading, &user, range)))
     }
 
     fn due(&self, until: Timestamp, limit: usize) -> Answer<'_, Vec<UserId>> {

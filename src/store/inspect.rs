@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Answer, History, Revision, Store};
+use super::{Answer, History, Revision, follow::Follow};
 use crate::ledger::{Timestamp, TransactionId, UserId};
 
 /// How many entries are read at once, at most and at first.
@@ -12,7 +12,7 @@ const ENTRIES_PAGE: (usize, usize) = (1_000, 100);
 const PAGE_BYTES: usize = 128 * 1_024;
 
 /// A store that can be looked through. Every answer is bounded, so that no look takes memory that grows with the data.
-pub trait Inspect: Store {
+pub trait Inspect: Follow {
     /// Some users, about `limit`, from `cursor` on. A walk that follows the cursors to their end meets everybody who had
     /// an account when it began, and everybody who has a history but no account; where that cannot be said, as data moved
     /// between servers meanwhile, it fails. Somebody may come twice.
@@ -48,7 +48,7 @@ pub trait Inspect: Store {
     /// For how many users a billing time is noted.
     fn notes(&self) -> Answer<'_, u64>;
 
-    /// Whether [`Store::listed`] names `user`.
+    /// Whether [`Store::listed`](super::Store::listed) names `user`.
     fn is_listed<'a>(&'a self, user: &'a UserId) -> Answer<'a, bool>;
 
     /// Lists `user`, who has an account.

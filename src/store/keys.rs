@@ -51,6 +51,20 @@ impl Keys {
         format!("{}:{{{user}}}:usage", self.prefix)
     }
 
+    /// Channel: what tells that the account has changed. It carries the user in braces as the keys do, so that in a cluster
+    /// the node that has the account tells it.
+    #[must_use]
+    pub fn changes(&self, user: &UserId) -> String {
+        format!("{}:{{{user}}}:changes", self.prefix)
+    }
+
+    /// Whose [channel](Self::changes) it is.
+    #[must_use]
+    pub fn changed(&self, channel: &str) -> Option<UserId> {
+        let user = channel.strip_prefix(&self.prefix)?.strip_prefix(":{")?.strip_suffix("}:changes")?;
+        UserId::new(user)
+    }
+
     /// A pattern, as `SCAN` takes it, that matches the accounts and the histories, and few others.
     #[must_use]
     pub fn accounts_and_histories(&self) -> String {

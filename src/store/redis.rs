@@ -7,6 +7,7 @@ mod commit;
 mod connection;
 mod endpoints;
 mod failure;
+mod follow;
 mod handshake;
 mod inspect;
 mod line;
@@ -16,7 +17,10 @@ mod users;
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -28,6 +32,7 @@ pub use self::endpoints::InvalidRedisUrl;
 use self::{call::Call, line::Line};
 use super::{
     Answer, Commit, Committed, EntryRange, History, Order, RecordName, Revision, Store, StoreError, Stored,
+    follow::Watched,
     keys::{Keys, SHARED_KEYS},
     pause_before,
 };
@@ -66,6 +71,9 @@ pub struct RedisStore {
     /// How many replicas must have a commit before it is done.
     replicas: u8,
     keys: Keys,
+    watched: Arc<Watched>,
+    /// That changes cannot be told was told to the operator.
+    told_unpublished: AtomicBool,
 }
 
 impl RedisStore {
@@ -87,7 +95,8 @@ impl RedisStore {
         let line = || Line::new(url, authorities.as_ref()).map(Arc::new);
         let reads = line()?;
         let commits = if replicas == 0 { Arc::clone(&reads) } else { line()? };
-        Ok(Self { line: reads, commits, replicas, keys: Keys::new(prefix) })
+        let (keys, watched) = (Keys::new(prefix), Arc::default());
+        Ok(Self { line: reads, commits, replicas, keys, watched, told_unpublished: AtomicBool::new(false) })
     }
 
     /// Sends a command about `key` that changes nothing, again if the line breaks.
@@ -99,6 +108,27 @@ impl RedisStore {
         // The client's own words are left out: they quote the answer.
         ::redis::from_redis_value(value)
             .map_err(|_| StoreError::Damaged(format!("{} gave an answer of another form", self.line)))
+    }
+
+    /// The account that `rev` and `doc` hold.
+    fn stored(user: &UserId, found: (Option<String>, Option<String>)) -> Result<Option<Stored>, StoreError> {
+        match found {
+            (None, None) => Ok(None),
+            (Some(revision), Some(document)) => Stored::read(user, revision, &document).map(Some),
+            (_, _) => Err(StoreError::Damaged(format!("the account of user {user} lacks its rev or its doc"))),
+        }
+    }
+
+    /// A change could not be told: that is not the change's fault, and the same with each of them.
+    fn tell_unpublished(&self, error: &str) {
+        if !self.told_unpublished.swap(true, Ordering::Relaxed) {
+            log::warning(&format!(
+                "{} refuses to tell of changes, so that open streams hear of them late: the user of REDIS_URL needs the \
+                 command {} on the channels of Jeton's keys ({error})",
+                self.line,
+                self.line.publish(),
+            ));
+        }
     }
 
     /// Writes the note of when `user` is billed next, and beside it lists the user.
@@ -166,14 +196,7 @@ impl Store for RedisStore {
         Box::pin(async move {
             let key = self.keys.account(user);
             let command = cmd("HMGET").arg(&key).arg("rev").arg("doc").to_owned();
-            match self.read(&key, &command).await? {
-                (None, None) => Ok(None),
-                (Some(revision), Some(document)) => {
-                    let (revision, document): (String, String) = (revision, document);
-                    Stored::read(user, revision, &document).map(Some)
-                }
-                (_, _) => Err(StoreError::Damaged(format!("the account of user {user} lacks its rev or its doc"))),
-            }
+            Self::stored(user, self.read(&key, &command).await?)
         })
     }
 

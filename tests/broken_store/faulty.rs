@@ -3,7 +3,9 @@ use std::{sync::Arc, time::Duration};
 use jeton::{
     ledger::{Timestamp, Transaction, TransactionId, UserId},
     store::{
-        Answer, Commit, Committed, EntryRange, History, RecordName, Revision, Store, Stored, embedded::EmbeddedStore,
+        Answer, Commit, Committed, EntryRange, History, RecordName, Revision, Store, Stored,
+        embedded::EmbeddedStore,
+        follow::{Follow, Followed, Watch},
     },
 };
 
@@ -89,5 +91,20 @@ impl Store for Faulty {
 
     fn ping(&self) -> Answer<'_, ()> {
         self.store().ping()
+    }
+}
+
+impl Follow for Faulty {
+    fn follow<'a>(
+        &'a self,
+        user: &'a UserId,
+        from: Option<TransactionId>,
+        limit: usize,
+    ) -> Answer<'a, Option<Followed>> {
+        self.store().follow(user, from, limit)
+    }
+
+    fn watch(&self, user: &UserId) -> Watch {
+        self.store().watch(user)
     }
 }

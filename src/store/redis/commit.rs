@@ -89,7 +89,9 @@ impl RedisStore {
             .arg(document)
             .arg(archive.map_or_else(String::new, |Archive { after, .. }| after.to_string()))
             .arg(entries.len())
-            .arg(usage.len());
+            .arg(usage.len())
+            .arg(self.keys.changes(user))
+            .arg(self.line.publish());
         for (id, entry) in entries {
             call.arg(id.to_string()).arg(entry);
         }
@@ -124,6 +126,10 @@ impl RedisStore {
         let (word, rest) = split(self.parse(reply)?);
         match (word.as_str(), rest.as_slice()) {
             ("done", []) => Ok(Committed::Done),
+            ("done", [Some(error)]) => {
+                self.tell_unpublished(error);
+                Ok(Committed::Done)
+            }
             ("conflict", []) => Ok(Committed::Conflict(None)),
             ("conflict", [Some(revision), Some(document)]) => {
                 Ok(Committed::Conflict(Some(Stored::read(user, revision.clone(), document)?)))

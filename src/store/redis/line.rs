@@ -45,6 +45,14 @@ impl Line {
         }
     }
 
+    /// The command by which a change is told. In a cluster only the nodes that have the account need to hear of it.
+    pub(super) const fn publish(&self) -> &'static str {
+        match self {
+            Self::Single(_) => "PUBLISH",
+            Self::Cluster(_) => "SPUBLISH",
+        }
+    }
+
     /// Makes the next call open another connection. In a cluster that is not needed: who has lost its place says so.
     pub(super) fn renew(&self) {
         match self {
