@@ -17,6 +17,9 @@ const BILLING_SECONDS: u64 = 45;
 /// How many replicas a change can wait for at most.
 const WAIT_REPLICAS_MAX: u8 = 5;
 
+/// How long a stream of events lasts by default; the function's `maxDuration` in `vercel.json` is above it.
+const EVENTS_SECONDS: u64 = 50;
+
 const API_KEYS_EXAMPLE: &str = "web:spend:a-long-random-secret,ops:admin:another-secret";
 
 /// The settings of a process.
@@ -39,6 +42,8 @@ pub struct Config {
     pub credentials: Credentials,
     /// `JETON_BILLING_SECONDS`: how long one billing sweep runs at most.
     pub billing_time: Duration,
+    /// `JETON_EVENTS_SECONDS`: how long one stream of events lasts at most.
+    pub events_time: Duration,
 }
 
 /// A setting that cannot be used. It says which, why, and what one looks like; it never repeats the value.
@@ -122,6 +127,7 @@ impl Config {
             cors_origins: list(value("JETON_CORS_ORIGINS")).map(origin).collect::<Result<_, _>>()?,
             credentials,
             billing_time: billing_time(value("JETON_BILLING_SECONDS"))?,
+            events_time: events_time(value("JETON_EVENTS_SECONDS"))?,
         })
     }
 }
@@ -191,5 +197,13 @@ fn billing_time(value: Option<&str>) -> Result<Duration, InvalidSetting> {
     match seconds {
         Ok(seconds @ 0..=3_600) => Ok(Duration::from_secs(seconds)),
         Ok(_) | Err(_) => Err(invalid("JETON_BILLING_SECONDS", "must be a number of seconds from 0 to 3600", "45")),
+    }
+}
+
+fn events_time(value: Option<&str>) -> Result<Duration, InvalidSetting> {
+    let seconds = value.map_or(Ok(EVENTS_SECONDS), str::parse);
+    match seconds {
+        Ok(seconds @ 1..=3_600) => Ok(Duration::from_secs(seconds)),
+        Ok(_) | Err(_) => Err(invalid("JETON_EVENTS_SECONDS", "must be a number of seconds from 1 to 3600", "50")),
     }
 }

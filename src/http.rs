@@ -11,6 +11,7 @@ mod billing;
 mod call;
 mod change;
 mod cors;
+mod events;
 mod fields;
 mod function;
 mod generations;

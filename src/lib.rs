@@ -10,6 +10,7 @@
 //! - [`committer`]: brings commands to the store in as few commits as possible, each exactly once.
 //! - [`stats_service`]: the façade: what a caller can do with accounts. [`history`] pages through entries, [`usage`] sums
 //!   up what was spent when, [`sweep`] bills those who don't come.
+//! - [`live`]: tells open browsers of every change, in order and without a gap.
 //! - [`verify`]: proves every account against its history, for the operator; [`export`] writes all of them out.
 //! - [`http`]: requests to commands, outcomes to responses, on the platform and in the local server.
 //! - [`config`]: every setting, read once; [`credentials`]: who holds a key; [`authorities`]: who vouches for Redis.
@@ -25,6 +26,7 @@ pub mod export;
 pub mod history;
 pub mod http;
 pub mod ledger;
+pub mod live;
 pub mod locale;
 pub mod log;
 pub mod mutation;

@@ -1,6 +1,7 @@
 //! The façade: what a caller can do with accounts, named as in the module that Jeton replaces.
 
 mod accounts;
+mod following;
 mod reservations;
 
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-pub use self::{accounts::AccountPage, reservations::TokenReservation};
+pub use self::{accounts::AccountPage, following::Moment, reservations::TokenReservation};
 use crate::{
     committer::{Committer, Idempotency, Reply, Request, Surroundings},
     history::{self, Page, Selection},

@@ -14,13 +14,12 @@ use hyper::{
     http::request::Parts,
 };
 use serde_json::Map;
-use tokio::time::Instant;
 use vercel_runtime::ResponseBody;
 
 use super::{
     Response, access, accounts, billing,
     call::{Call, Trace, discard, milliseconds, read_body},
-    cors,
+    cors, events,
     function::Function,
     generations, health,
     problem::{Failure, Problem},
@@ -30,6 +29,7 @@ use super::{
 };
 use crate::{
     config::{Config, ConfigError},
+    live::Live,
     log::{self, Level},
     plans::Catalogue,
     stats_service::StatsService,
@@ -51,6 +51,7 @@ struct Settings {
     config: Config,
     catalogue: &'static Catalogue,
     service: Result<Arc<StatsService>, StoreError>,
+    live: Result<Live, StoreError>,
 }
 
 impl App {
@@ -71,11 +72,20 @@ impl App {
     pub fn new(config: Result<Config, ConfigError>, store: Result<Arc<dyn Follow>, StoreError>) -> Self {
         let settings = config.map_err(|error| error.to_string()).and_then(|config| {
             let catalogue = Catalogue::built_in().map_err(|error| error.to_string())?;
-            let stage = config.stage;
-            let service = store.map(|store| Arc::new(StatsService::new(store, catalogue, stage, Arc::new(System))));
-            Ok(Settings { config, catalogue, service })
+            let (stage, locale) = (config.stage, config.locale);
+            let service = store.clone().map(|store| StatsService::new(store, catalogue, stage, Arc::new(System)));
+            let service = service.map(Arc::new);
+            let live = service.clone().and_then(|service| Ok(Live::new(service, store?, locale)));
+            Ok(Settings { config, catalogue, service, live })
         });
         Self { settings, warned_open: AtomicBool::new(false) }
+    }
+
+    /// Ends the streams that are open, as the process is about to end.
+    pub fn close(&self) {
+        if let Ok(Settings { live: Ok(live), .. }) = &self.settings {
+            live.close();
+        }
     }
 
     /// Answers a request to `function`, and gives its line to `log`. Never fails and never panics: whatever happens is
@@ -86,7 +96,6 @@ impl App {
         request: Request<Incoming>,
         log: impl Fn(Level, &str) + Send,
     ) -> Response {
-        let begun = Instant::now();
         let resource = Resource::of(function, request.uri());
         let default_locale = self.settings.as_ref().map(|settings| settings.config.locale).unwrap_or_default();
         let trace = Trace::new(request.headers(), default_locale);
@@ -106,7 +115,7 @@ impl App {
             let warning = "JETON_API_KEYS is not set: every call is allowed, as this is development";
             log(Level::Warning, &log::line(Level::Warning, warning, Map::new()));
         }
-        let line = Line { resource, method: &method, trace: &trace, begun, failure: failure.as_ref() };
+        let line = Line { resource, method: &method, trace: &trace, failure: failure.as_ref() };
         let (level, line) = line.write(response.status().as_u16());
         log(level, &line);
         response
@@ -140,7 +149,7 @@ impl App {
             return Err(Problem::MethodNotAllowed { allow: resource.allow() }.into());
         }
         let internal = |cause: &String| Failure { problem: Problem::Internal, cause: Some(cause.clone()) };
-        let Settings { config, catalogue, service } = self.settings.as_ref().map_err(internal)?;
+        let Settings { config, catalogue, service, live } = self.settings.as_ref().map_err(internal)?;
         let (method, headers) = (&request.method, &request.headers);
         let access = access::check(config, resource, method, headers)?;
         let body = if changes(method) {
@@ -152,12 +161,13 @@ impl App {
             Bytes::new()
         };
         let query = request.uri.query();
-        let call = Call { resource, method, config, service, catalogue, access, trace, headers, query, body };
+        let call = Call { resource, method, config, service, live, catalogue, access, trace, headers, query, body };
         // Boxed, so that every request carries the future of what it asks for and not the largest of all.
         let answer: BoxFuture<'_, _> = match resource {
             Resource::Accounts if method == Method::PATCH => Box::pin(accounts::patch(&call)),
             Resource::Accounts => Box::pin(accounts::get(&call)),
             Resource::Billing => Box::pin(billing::get(&call)),
+            Resource::Events => Box::pin(events::get(&call)),
             Resource::Generations => Box::pin(generations::post(&call)),
             Resource::Health => Box::pin(health::get(&call)),
             Resource::Refunds => Box::pin(refunds::post(&call)),
@@ -228,7 +238,6 @@ struct Line<'a> {
     resource: Resource,
     method: &'a Method,
     trace: &'a Trace,
-    begun: Instant,
     failure: Option<&'a Failure>,
 }
 
@@ -242,7 +251,7 @@ impl Line<'_> {
             fields.insert("user".into(), user.as_str().into());
         }
         fields.insert("status".into(), status.into());
-        fields.insert("durationMs".into(), milliseconds(self.begun.elapsed()).into());
+        fields.insert("durationMs".into(), milliseconds(self.trace.begun.elapsed()).into());
         fields.insert("redisMs".into(), self.trace.store_ms().into());
         let mut level = Level::Info;
         let mut message = "answered";

@@ -23,6 +23,7 @@ use crate::{
     committer::Reply,
     config::Config,
     ledger::{ContentType, Timestamp, UserId},
+    live::Live,
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
@@ -36,6 +37,7 @@ const CLOCK: HeaderName = HeaderName::from_static("jeton-clock");
 
 /// What a request is about, for its log line: filled in as it becomes known.
 pub(super) struct Trace {
+    pub(super) begun: Instant,
     pub(super) request_id: String,
     pub(super) locale: Locale,
     user: OnceLock<UserId>,
@@ -49,6 +51,7 @@ impl Trace {
         let given =
             headers.get("x-vercel-id").and_then(|id| id.to_str().ok()).filter(|id| (1..=128).contains(&id.len()));
         Self {
+            begun: Instant::now(),
             request_id: given.map_or_else(|| system::short_name(system::random()), str::to_owned),
             locale: list(headers, ACCEPT_LANGUAGE)
                 .and_then(|accepted| Locale::from_accept_language(&accepted))
@@ -93,6 +96,7 @@ pub(super) struct Call<'a> {
     pub(super) method: &'a Method,
     pub(super) config: &'a Config,
     pub(super) service: &'a Result<Arc<StatsService>, StoreError>,
+    pub(super) live: &'a Result<Live, StoreError>,
     pub(super) catalogue: &'static Catalogue,
     pub(super) access: Access,
     pub(super) trace: &'a Trace,
@@ -106,6 +110,11 @@ impl Call<'_> {
     pub(super) fn service(&self) -> Result<&Arc<StatsService>, Failure> {
         self.clock()?;
         self.service.as_ref().map_err(|error| error.clone().into())
+    }
+
+    /// What is shown live, if there is a store to show.
+    pub(super) fn live(&self) -> Result<&Live, Failure> {
+        self.live.as_ref().map_err(|error| error.clone().into())
     }
 
     /// The same for what is about `user`, whose test clock is moved first if the caller says so.

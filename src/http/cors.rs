@@ -29,8 +29,10 @@ pub(super) fn allow(config: &Config, resource: Resource, request: &HeaderMap, re
     );
     response.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(resource.allow()));
     let headers = match config.stage {
-        Stage::Development => "Authorization, Content-Type, Idempotency-Key, Accept-Language, Jeton-Clock",
-        Stage::Production => "Authorization, Content-Type, Idempotency-Key, Accept-Language",
+        Stage::Development => {
+            "Authorization, Content-Type, Idempotency-Key, Accept-Language, Last-Event-ID, Jeton-Clock"
+        }
+        Stage::Production => "Authorization, Content-Type, Idempotency-Key, Accept-Language, Last-Event-ID",
     };
     response.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(headers));
     response.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));

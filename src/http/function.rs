@@ -7,6 +7,8 @@ pub enum Function {
     Accounts,
     /// `api/billing.rs`.
     Billing,
+    /// `api/events.rs`.
+    Events,
     /// `api/generations.rs`.
     Generations,
     /// `api/health.rs`.
@@ -29,6 +31,7 @@ impl Function {
         match self {
             Self::Accounts => Resource::Accounts,
             Self::Billing => Resource::Billing,
+            Self::Events => Resource::Events,
             Self::Generations => Resource::Generations,
             Self::Health => Resource::Health,
             Self::Reservations => Resource::Reservations,

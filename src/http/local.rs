@@ -87,6 +87,8 @@ impl LocalServer {
         }
         // Newcomers are turned away at once, instead of waiting for what will not come.
         drop(listener);
+        // Streams would outlast the wait.
+        app.close();
         // Who has not finished by then is cut off: the server must end.
         let _ = timeout(DRAIN, connections.shutdown()).await;
     }

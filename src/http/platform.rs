@@ -1,6 +1,7 @@
 use std::{
+    io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Once},
     task::{Context, Poll},
 };
 
@@ -38,30 +39,60 @@ pub async fn serve_app(function: Function, app: &'static Lazy<App>) -> Result<()
         Lazy::force(app);
     });
     run(service_fn(move |request: Request<Incoming>, state: AppState| async move {
-        // On SIGTERM the runtime waits for background work, not for requests: each request counts as such until its
-        // last byte is written.
-        let (guard, ended) = oneshot::channel();
-        state.wait_until(async move {
-            // The sender is dropped, never used.
-            let _ = ended.await;
-        });
-        let platform = ["x-vercel-internal-invocation-id", "x-vercel-internal-request-id"];
-        let on_platform = platform.iter().all(|name| request.headers().contains_key(*name));
-        let log = |level: Level, line: &str| {
-            if !on_platform {
-                log::write(line);
-                return;
-            }
-            match level {
-                Level::Info => state.log_context.info(line),
-                Level::Warning => state.log_context.warn(line),
-                Level::Error => state.log_context.error(line),
-            }
-        };
-        let response = app.answer(function, request, log).await;
-        Ok::<Response, Error>(response.map(|body| guarded(body, guard)))
+        if function == Function::Events {
+            close_on_sigterm(app);
+        }
+        Ok::<Response, Error>(answer(function, app, request, state).await)
     }))
     .await
+}
+
+async fn answer(function: Function, app: &App, request: Request<Incoming>, state: AppState) -> Response {
+    // On SIGTERM the runtime waits for background work, not for requests: each request counts as such until its last byte
+    // is written.
+    let (guard, ended) = oneshot::channel();
+    state.wait_until(async move {
+        // The sender is dropped, never used.
+        let _ = ended.await;
+    });
+    let platform = ["x-vercel-internal-invocation-id", "x-vercel-internal-request-id"];
+    let on_platform = platform.iter().all(|name| request.headers().contains_key(*name));
+    let log = |level: Level, line: &str| {
+        if !on_platform {
+            log::write(line);
+            return;
+        }
+        match level {
+            Level::Info => state.log_context.info(line),
+            Level::Warning => state.log_context.warn(line),
+            Level::Error => state.log_context.error(line),
+        }
+    };
+    app.answer(function, request, log).await.map(|body| guarded(body, guard))
+}
+
+/// Ends the streams when the platform ends the process, as the runtime waits for them. It listens from the first request
+/// on, when the runtime does too: a signal that it did not hear would not end the process.
+fn close_on_sigterm(app: &'static Lazy<App>) {
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        tokio::spawn(async {
+            if terminated().await.is_ok() {
+                app.close();
+            }
+        });
+    });
+}
+
+#[cfg(unix)]
+async fn terminated() -> io::Result<()> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?.recv().await;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn terminated() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
 }
 
 /// `body`, which drops `guard` when all of it is written, or when it is given up.

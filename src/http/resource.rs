@@ -11,6 +11,8 @@ pub enum Resource {
     Accounts,
     /// `GET /api/billing`.
     Billing,
+    /// `GET /api/events`.
+    Events,
     /// `POST /api/generations`.
     Generations,
     /// `GET /api/health`.
@@ -44,9 +46,10 @@ pub(super) enum Audience {
 
 impl Resource {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Accounts,
         Self::Billing,
+        Self::Events,
         Self::Generations,
         Self::Health,
         Self::Refunds,
@@ -83,6 +86,7 @@ impl Resource {
         match self {
             Self::Accounts => Function::Accounts,
             Self::Billing => Function::Billing,
+            Self::Events => Function::Events,
             Self::Generations => Function::Generations,
             Self::Health => Function::Health,
             Self::Reservations => Function::Reservations,
@@ -99,6 +103,7 @@ impl Resource {
         match self {
             Self::Accounts => "accounts",
             Self::Billing => "billing",
+            Self::Events => "events",
             Self::Generations => "generations",
             Self::Health => "health",
             Self::Refunds => "refunds",
@@ -115,7 +120,9 @@ impl Resource {
     pub(super) const fn allow(self) -> &'static str {
         match self {
             Self::Accounts => "GET, HEAD, PATCH, OPTIONS",
-            Self::Billing | Self::Health | Self::Stats | Self::Transactions | Self::Usage => "GET, HEAD, OPTIONS",
+            Self::Billing | Self::Events | Self::Health | Self::Stats | Self::Transactions | Self::Usage => {
+                "GET, HEAD, OPTIONS"
+            }
             Self::Generations | Self::Refunds | Self::Reset | Self::Tokens => "POST, OPTIONS",
             Self::Reservations => "GET, HEAD, POST, PATCH, OPTIONS",
         }
@@ -130,7 +137,7 @@ impl Resource {
         match self {
             Self::Health => Audience::Everybody,
             Self::Billing => Audience::Cron,
-            Self::Stats | Self::Transactions | Self::Usage => Audience::Service(Scope::Read),
+            Self::Events | Self::Stats | Self::Transactions | Self::Usage => Audience::Service(Scope::Read),
             Self::Reservations if !changes(method) => Audience::Service(Scope::Read),
             Self::Generations | Self::Reservations => Audience::Service(Scope::Spend),
             Self::Refunds | Self::Tokens => Audience::Service(Scope::Credit),

@@ -1,9 +1,12 @@
 use serde::Serialize;
 
 use super::{
-    Account, GrantKind, Paid, Source, Timestamp, billing::start_of_day, spent_days::date_of, timestamp::DAY_MS,
+    Account, GrantKind, Paid, Source, Timestamp,
+    billing::start_of_day,
+    spent_days::{date_of, day_after},
+    timestamp::DAY_MS,
 };
-use crate::plans::{CarryOver, Catalogue, Plan};
+use crate::plans::{CarryOver, Catalogue, NotInCatalogue, Plan};
 
 /// What an account becomes if nobody does anything, and if its user goes on as before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -88,6 +91,22 @@ fn coming_at(at: Timestamp, bills: bool, account: &Account, plan: &Plan, catalog
         (ComingKind::Billing, allowance),
     ];
     coming.into_iter().filter(|(_, amount)| *amount > 0).map(|(what, amount)| Coming { at, what, amount }).collect()
+}
+
+impl Account {
+    /// When time alone next changes what callers see of the account, which is settled at `now`: at the latest when the day
+    /// of its plan ends, by which caps and the forecast count.
+    ///
+    /// # Errors
+    /// When the catalogue no longer has its plan.
+    pub fn next_change(&self, catalogue: &Catalogue, now: Timestamp) -> Result<Timestamp, NotInCatalogue> {
+        let zone = catalogue.plan(&self.plan)?.time_zone();
+        let tomorrow = start_of_day(day_after(date_of(now, zone)), zone);
+        let billing = self.billing.next(zone);
+        let expiry = self.grants.first_to_expire().map(|(_, expires_at)| expires_at);
+        let reservation = self.reservations.iter().map(|reservation| reservation.expires_at).min();
+        Ok([expiry, reservation].into_iter().flatten().fold(tomorrow.min(billing), Timestamp::min))
+    }
 }
 
 /// Counted from the last change, so that it stays the same while nothing happens, or from the beginning of today.

@@ -1,0 +1,51 @@
+use futures_util::stream;
+use http_body_util::StreamBody;
+use hyper::{
+    StatusCode,
+    body::Frame,
+    header::{CACHE_CONTROL, HeaderName, HeaderValue},
+};
+use sync_wrapper::SyncStream;
+use vercel_runtime::{Error, ResponseBody};
+
+use super::{Response, call::Call, problem::Failure, query::Query, respond};
+use crate::live::Start;
+
+/// What the browser says when it connects again: the id of the last event that it was told.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Between the function and the browser nobody may change the stream, or keep it back until it is long.
+const UNCHANGED: HeaderValue = HeaderValue::from_static("no-store, no-transform");
+const UNBUFFERED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+
+/// `GET /api/events?userId=`: the account as it is, and from then on every change, as Server-Sent Events.
+pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
+    let mut query = Query::parse(call.query)?;
+    let user = call.user(query.take("userId").as_deref())?;
+    let in_query = query.take("lastEventId");
+    query.finish()?;
+    // The header is the browser's, and newer than what the page wrote into the address.
+    let header = call.headers.get(LAST_EVENT_ID).map(|id| id.to_str().unwrap_or_default());
+    let start = header.or(in_query.as_deref()).map_or(Start::Now, start_after);
+
+    call.service_for(&user).await?;
+    let begun = call.trace.begun;
+    let ends = begun.checked_add(call.config.events_time).unwrap_or(begun);
+    let listener = call.stored(call.live()?.listen(&user, start, ends)).await?;
+    let events = stream::unfold(listener, |mut listener| async move {
+        let events = listener.next().await?;
+        Some((Ok::<_, Error>(Frame::data(events)), listener))
+    });
+    let body = ResponseBody::from(StreamBody::new(SyncStream::new(Box::pin(events))));
+    let mut response = respond::with_body(StatusCode::OK, HeaderValue::from_static("text/event-stream"), body);
+    response.headers_mut().insert(CACHE_CONTROL, UNCHANGED);
+    response.headers_mut().extend([UNBUFFERED]);
+    Ok(response)
+}
+
+/// Where one goes on who was told the event of this id. One that is none of ours is in no history either, and its owner
+/// begins anew: a browser that were refused would never come back.
+fn start_after(id: &str) -> Start {
+    id.parse().map_or(Start::Anew, Start::After)
+}

@@ -1,0 +1,154 @@
+//! Accounts shown live: every change reaches every open browser, in order, none missed and none twice (contract §6).
+//!
+//! - **A wake-up says when, the history says what.** A [feed] for each user who is listened to waits until the account may
+//!   have changed, or time changes it, and reads what is new. So nothing depends on a wake-up that is lost or late: the
+//!   next look finds all of it.
+//! - **A listener has a place** in the history: the newest entry that it was told. What the feed tells begins and ends at a
+//!   place, so a listener sees a gap when there is one, and reads the history itself from where it stands.
+//! - **What is too much is said to be.** A listener that has missed more than [`REPLAYED_MAX`] entries, or whose place is
+//!   not in the history, as after a reset, is told to begin anew.
+
+mod events;
+mod feed;
+mod listener;
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use tokio::{
+    sync::{broadcast::Receiver, watch},
+    time::Instant,
+};
+
+use self::feed::{Feed, News};
+pub use self::listener::Listener;
+use crate::{
+    ledger::{Transaction, TransactionId, UserId},
+    locale::Locale,
+    stats_service::{Moment, StatsService},
+    store::{StoreError, follow::Follow},
+};
+
+/// How many missed entries are told at most.
+pub const REPLAYED_MAX: usize = 1_000;
+
+/// All that is shown live by this process.
+pub struct Live {
+    shared: Arc<Shared>,
+    closing: watch::Sender<bool>,
+}
+
+/// What feeds and listeners share.
+struct Shared {
+    service: Arc<StatsService>,
+    store: Arc<dyn Follow>,
+    /// The language of what is written because nobody but time asks for it.
+    locale: Locale,
+    feeds: Mutex<HashMap<UserId, Weak<Feed>>>,
+}
+
+/// From where on somebody is to be told what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// From now on.
+    Now,
+    /// After this entry of the history, if it has it and what came after it is not too much.
+    After(TransactionId),
+    /// From now on, and what was told before is worth nothing.
+    Anew,
+}
+
+/// How far somebody was told a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// Which history: how many were archived before it.
+    archives: u32,
+    /// Its newest entry; [`TransactionId::ZERO`] while it has none.
+    last: TransactionId,
+}
+
+impl Live {
+    /// Shows the accounts of `service`, whose store is `store`. `locale` is the language of entries that only time brings
+    /// about.
+    #[must_use]
+    pub fn new(service: Arc<StatsService>, store: Arc<dyn Follow>, locale: Locale) -> Self {
+        let shared = Shared { service, store, locale, feeds: Mutex::default() };
+        Self { shared: Arc::new(shared), closing: watch::Sender::new(false) }
+    }
+
+    /// Listens to what happens to the account of `user` from `start` on until `ends`. An account that there is not is
+    /// opened.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    pub async fn listen(&self, user: &UserId, start: Start, ends: Instant) -> Result<Listener, StoreError> {
+        Listener::begin(Arc::clone(&self.shared), user.clone(), start, ends, self.closing.subscribe()).await
+    }
+
+    /// Ends all streams, as the process is about to end. Those who begin later end at once.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+}
+
+impl Shared {
+    /// The feed of `user`, the one that is there or a new one, and its news from now on.
+    fn join(self: &Arc<Self>, user: &UserId) -> (Arc<Feed>, Receiver<Arc<News>>) {
+        // One that has ended is let go of without the lock, which it takes at its end.
+        let ended;
+        let mut feeds = self.feeds();
+        if let Some(feed) = feeds.get(user).and_then(Weak::upgrade) {
+            if let Some(news) = feed.news() {
+                return (feed, news);
+            }
+            ended = Some(feed);
+        } else {
+            ended = None;
+        }
+        let (feed, news) = Feed::start(self, user);
+        feeds.insert(user.clone(), Arc::downgrade(&feed));
+        drop(feeds);
+        drop(ended);
+        (feed, news)
+    }
+
+    /// Forgets the feed of `user` if nobody has it any more.
+    fn forget_feed(&self, user: &UserId) {
+        if let Entry::Occupied(feed) = self.feeds().entry(user.clone())
+            && feed.get().strong_count() == 0
+        {
+            feed.remove();
+        }
+    }
+
+    fn feeds(&self) -> MutexGuard<'_, HashMap<UserId, Weak<Feed>>> {
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The account as it is, and its history from `from` on, that entry included: as much as is told at most, and one
+    /// more, so that more can be seen to be more. Without `from` its newest entry.
+    async fn look(&self, user: &UserId, from: Option<TransactionId>) -> Result<Moment, StoreError> {
+        self.service.follow(self.store.as_ref(), user, from, REPLAYED_MAX.saturating_add(2), self.locale).await
+    }
+}
+
+impl Place {
+    /// Where one stands who was told this.
+    fn of(moment: &Moment) -> Self {
+        let last = moment.entries.last().map_or(TransactionId::ZERO, |newest| newest.id);
+        Self { archives: moment.archives, last }
+    }
+}
+
+/// The entries after `last` in what was read from there on; `None` where it is no place in that history, or where there
+/// are too many.
+fn missed(moment: &Moment, last: TransactionId) -> Option<&[Transaction]> {
+    let missed = if last == TransactionId::ZERO {
+        moment.entries.as_slice()
+    } else {
+        moment.entries.split_first().filter(|(first, _)| first.id == last).map(|(_, missed)| missed)?
+    };
+    (missed.len() <= REPLAYED_MAX).then_some(missed)
+}
