@@ -26,6 +26,7 @@ mod commits;
 mod concurrency;
 mod damage;
 mod deploy_guide;
+mod events;
 mod every_byte;
 mod examples;
 mod export;

@@ -13,14 +13,25 @@ use super::{
 };
 
 /// A function, by the name of its file.
-pub(crate) const FUNCTIONS: [&str; 9] =
-    ["accounts", "billing", "generations", "health", "reservations", "reset", "stats", "tokens", "transactions"];
+pub(crate) const FUNCTIONS: [&str; 10] = [
+    "accounts",
+    "billing",
+    "events",
+    "generations",
+    "health",
+    "reservations",
+    "reset",
+    "stats",
+    "tokens",
+    "transactions",
+];
 
 /// Where the program of a function is.
 pub(crate) fn executable(function: &str) -> &'static str {
     match function {
         "accounts" => env!("CARGO_BIN_EXE_accounts"),
         "billing" => env!("CARGO_BIN_EXE_billing"),
+        "events" => env!("CARGO_BIN_EXE_events"),
         "generations" => env!("CARGO_BIN_EXE_generations"),
         "health" => env!("CARGO_BIN_EXE_health"),
         "reservations" => env!("CARGO_BIN_EXE_reservations"),
