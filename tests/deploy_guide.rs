@@ -71,6 +71,7 @@ fn the_limits_of_vercel_json_leave_each_function_its_time() {
     let limit = |function: &str, limit: &str| settings["functions"][function][limit].as_u64().unwrap();
     let config = Config::read(Variables::new(), std::path::Path::new("/nonexistent"), false).unwrap();
     assert!(limit("api/billing.rs", "maxDuration") >= config.billing_time.as_secs() + 10);
+    assert!(limit("api/events.rs", "maxDuration") >= config.events_time.as_secs() + 10);
     // Callers are answered within 5 s.
     assert!(limit("api/*.rs", "maxDuration") >= 10);
     // What every plan has.

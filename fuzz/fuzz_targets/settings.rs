@@ -31,6 +31,7 @@ const REFUSALS: [(&str, &str); 14] = [
     ("JETON_PREFIX", " must be at most 64 of A-Z a-z 0-9 . _ : -"),
     ("JETON_LOCALE", " must be fr or en"),
     ("JETON_BILLING_SECONDS", " must be a number of seconds from 0 to 3600"),
+    ("JETON_EVENTS_SECONDS", " must be a number of seconds from 1 to 3600"),
 ];
 const ORIGINS: &str = "JETON_CORS_ORIGINS must list origins (scheme, host, port; no path, no *), separated by commas";
 
@@ -72,6 +73,7 @@ const EXAMPLES: [&str; 8] = [
     "; for example JETON_PREFIX=jeton-preview",
     "; for example JETON_LOCALE=fr",
     "; for example JETON_BILLING_SECONDS=45",
+    "; for example JETON_EVENTS_SECONDS=50",
     "; for example JETON_CORS_ORIGINS=https://app.example,http://localhost:3001",
 ];
 
