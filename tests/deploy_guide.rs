@@ -79,8 +79,8 @@ fn the_limits_of_vercel_json_leave_each_function_its_time() {
         assert!(function["maxDuration"].as_u64().unwrap() <= 60 && limit(pattern, "memory") <= 1024, "{pattern}");
     }
     assert!(FUNCTIONS.len() <= 12 && settings["crons"].as_array().unwrap().len() == 1);
-    assert!(section("1. The project").contains("Nine functions"));
-    assert_eq!(FUNCTIONS.len(), 9);
+    assert!(section("1. The project").contains("Ten functions"));
+    assert_eq!(FUNCTIONS.len(), 10);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 static FOLDER: Lazy<TempDir> = Lazy::new(|| tempfile::tempdir().unwrap());
 
 /// How each refusal begins, and all that it can say.
-const REFUSALS: [(&str, &str); 14] = [
+const REFUSALS: [(&str, &str); 15] = [
     (".env", " has a line that is not NAME=value or NAME=\"value\""),
     ("JETON_API_KEYS", " must list name:scope:secret, separated by commas"),
     ("JETON_API_KEYS", " has a key without a name or without a secret"),
@@ -65,7 +65,7 @@ const ITEM_CAUSES: [&str; 6] = [
 ];
 
 /// What each refusal that has an example ends with.
-const EXAMPLES: [&str; 8] = [
+const EXAMPLES: [&str; 9] = [
     "; for example JETON_API_KEYS=web:spend:a-long-random-secret,ops:admin:another-secret",
     "; for example CRON_SECRET=a-long-random-secret",
     "; for example JETON_REDIS_CA=\"-----BEGIN CERTIFICATE-----\\nMIIB…\\n-----END CERTIFICATE-----\"",

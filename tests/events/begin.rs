@@ -113,7 +113,7 @@ async fn a_stream_is_for_those_who_may_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_on_the_way_may_keep_a_stream_or_change_it() {
-    for backend in Backend::both(&[&LASTING[..], &[("JETON_CORS_ORIGINS", "https://app.example")]].concat()) {
+    for backend in Backend::both(&[LASTING, &[("JETON_CORS_ORIGINS", "https://app.example")]].concat()) {
         let client = backend.client();
         let response = events_of(&client, "u").header("Origin", "https://app.example").send().await.unwrap();
         let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap());
