@@ -52,6 +52,7 @@ mod reservations;
 mod restarts;
 mod settings;
 mod stores;
+mod subscription;
 mod tidy;
 mod timestamps;
 mod tls;
