@@ -103,6 +103,13 @@ async fn fields_are_checked() {
         ("tokens", json!({"userId": "u", "amount": 1, "priority": null}), "priority"),
         ("generations", json!({"userId": "u", "priority": 1}), "priority"),
         ("generations", json!({"userId": "u", "expiresAt": "2998-12-05T00:00:00Z"}), "expiresAt"),
+        ("sessions", json!({}), "userId"),
+        ("sessions", json!({"userId": "a b"}), "userId"),
+        ("sessions", json!({"userId": "u", "ttlSeconds": 0}), "ttlSeconds"),
+        ("sessions", json!({"userId": "u", "ttlSeconds": 86_401}), "ttlSeconds"),
+        ("sessions", json!({"userId": "u", "ttlSeconds": "900"}), "ttlSeconds"),
+        ("sessions", json!({"userId": "u", "ttlSeconds": null}), "ttlSeconds"),
+        ("sessions", json!({"userId": "u", "scope": "admin"}), "scope"),
         ("reset", json!({"userId": "u", "force": true}), "force"),
         ("reset", json!({}), "userId"),
     ];
@@ -213,6 +220,7 @@ async fn methods_are_checked_first() {
             ("generations", "POST, OPTIONS"),
             ("tokens", "POST, OPTIONS"),
             ("reset", "POST, OPTIONS"),
+            ("sessions", "POST, OPTIONS"),
             ("refunds", "POST, OPTIONS"),
             ("reservations", "GET, HEAD, POST, PATCH, OPTIONS"),
         ] {

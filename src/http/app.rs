@@ -18,7 +18,9 @@ use tokio::time::Instant;
 use vercel_runtime::ResponseBody;
 
 use super::{
-    Response, access, accounts, billing,
+    Response,
+    access::{self, Asked},
+    accounts, billing,
     call::{Call, Trace, discard, milliseconds, read_body},
     cors,
     function::Function,
@@ -26,12 +28,14 @@ use super::{
     problem::{Failure, Problem},
     refunds, reservations, reset,
     resource::{Resource, changes},
-    respond, stats, tokens, transactions, usage,
+    respond, sessions, stats, tokens, transactions, usage,
 };
 use crate::{
+    committer::Surroundings,
     config::{Config, ConfigError},
     log::{self, Level},
     plans::Catalogue,
+    session::Sessions,
     stats_service::StatsService,
     store::{
         Store, StoreError,
@@ -48,6 +52,7 @@ pub struct App {
 
 struct Settings {
     config: Config,
+    sessions: Sessions,
     catalogue: &'static Catalogue,
     service: Result<Arc<StatsService>, StoreError>,
 }
@@ -70,9 +75,13 @@ impl App {
     pub fn new(config: Result<Config, ConfigError>, store: Result<Arc<dyn Store>, StoreError>) -> Self {
         let settings = config.map_err(|error| error.to_string()).and_then(|config| {
             let catalogue = Catalogue::built_in().map_err(|error| error.to_string())?;
+            for warning in config.warnings() {
+                log::warning(&warning);
+            }
+            let sessions = Sessions::new(config.sessions.clone());
             let stage = config.stage;
             let service = store.map(|store| Arc::new(StatsService::new(store, catalogue, stage, Arc::new(System))));
-            Ok(Settings { config, catalogue, service })
+            Ok(Settings { config, sessions, catalogue, service })
         });
         Self { settings, warned_open: AtomicBool::new(false) }
     }
@@ -139,9 +148,11 @@ impl App {
             return Err(Problem::MethodNotAllowed { allow: resource.allow() }.into());
         }
         let internal = |cause: &String| Failure { problem: Problem::Internal, cause: Some(cause.clone()) };
-        let Settings { config, catalogue, service } = self.settings.as_ref().map_err(internal)?;
+        let Settings { config, sessions, catalogue, service } = self.settings.as_ref().map_err(internal)?;
         let (method, headers) = (&request.method, &request.headers);
-        let access = access::check(config, resource, method, headers)?;
+        let query = request.uri.query();
+        let asked = Asked { resource, method, headers, query };
+        let access = access::check(config, sessions, &asked, System.now()).await?;
         let body = if changes(method) {
             if let Ok(service) = service {
                 service.store().prepare();
@@ -150,8 +161,7 @@ impl App {
         } else {
             Bytes::new()
         };
-        let query = request.uri.query();
-        let call = Call { resource, method, config, service, catalogue, access, trace, headers, query, body };
+        let call = Call { resource, method, config, sessions, service, catalogue, access, trace, headers, query, body };
         // Boxed, so that every request carries the future of what it asks for and not the largest of all.
         let answer: BoxFuture<'_, _> = match resource {
             Resource::Accounts if method == Method::PATCH => Box::pin(accounts::patch(&call)),
@@ -164,6 +174,7 @@ impl App {
             Resource::Reservations if method == Method::PATCH => Box::pin(reservations::patch(&call)),
             Resource::Reservations => Box::pin(reservations::get(&call)),
             Resource::Reset => Box::pin(reset::post(&call)),
+            Resource::Sessions => Box::pin(sessions::post(&call)),
             Resource::Stats => Box::pin(stats::get(&call)),
             Resource::Tokens => Box::pin(tokens::post(&call)),
             Resource::Transactions => Box::pin(transactions::get(&call)),
@@ -196,7 +207,7 @@ impl App {
 
     /// Whether this is the first call that only came in because everything is open.
     fn warns_open(&self, resource: Resource) -> bool {
-        let open = self.settings.as_ref().is_ok_and(|settings| access::is_open(&settings.config));
+        let open = self.settings.as_ref().is_ok_and(|settings| settings.config.is_open());
         open && resource != Resource::Health && !self.warned_open.swap(true, Ordering::Relaxed)
     }
 }

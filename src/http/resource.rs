@@ -21,6 +21,8 @@ pub enum Resource {
     Reservations,
     /// `POST /api/reset`.
     Reset,
+    /// `POST /api/sessions`.
+    Sessions,
     /// `GET /api/stats`.
     Stats,
     /// `POST /api/tokens`.
@@ -44,7 +46,7 @@ pub(super) enum Audience {
 
 impl Resource {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Accounts,
         Self::Billing,
         Self::Generations,
@@ -52,11 +54,15 @@ impl Resource {
         Self::Refunds,
         Self::Reservations,
         Self::Reset,
+        Self::Sessions,
         Self::Stats,
         Self::Tokens,
         Self::Transactions,
         Self::Usage,
     ];
+
+    /// Those that are read by callers who cannot send headers.
+    const WITH_TOKEN_IN_QUERY: [Self; 0] = [];
 
     /// The one at this path; `None` where there is nothing.
     #[must_use]
@@ -87,6 +93,7 @@ impl Resource {
             Self::Health => Function::Health,
             Self::Reservations => Function::Reservations,
             Self::Reset => Function::Reset,
+            Self::Sessions => Function::Sessions,
             Self::Stats | Self::Usage => Function::Stats,
             Self::Tokens => Function::Tokens,
             Self::Refunds | Self::Transactions => Function::Transactions,
@@ -104,6 +111,7 @@ impl Resource {
             Self::Refunds => "refunds",
             Self::Reservations => "reservations",
             Self::Reset => "reset",
+            Self::Sessions => "sessions",
             Self::Stats => "stats",
             Self::Tokens => "tokens",
             Self::Transactions => "transactions",
@@ -116,7 +124,7 @@ impl Resource {
         match self {
             Self::Accounts => "GET, HEAD, PATCH, OPTIONS",
             Self::Billing | Self::Health | Self::Stats | Self::Transactions | Self::Usage => "GET, HEAD, OPTIONS",
-            Self::Generations | Self::Refunds | Self::Reset | Self::Tokens => "POST, OPTIONS",
+            Self::Generations | Self::Refunds | Self::Reset | Self::Sessions | Self::Tokens => "POST, OPTIONS",
             Self::Reservations => "GET, HEAD, POST, PATCH, OPTIONS",
         }
     }
@@ -132,10 +140,32 @@ impl Resource {
             Self::Billing => Audience::Cron,
             Self::Stats | Self::Transactions | Self::Usage => Audience::Service(Scope::Read),
             Self::Reservations if !changes(method) => Audience::Service(Scope::Read),
-            Self::Generations | Self::Reservations => Audience::Service(Scope::Spend),
+            Self::Generations | Self::Reservations | Self::Sessions => Audience::Service(Scope::Spend),
             Self::Refunds | Self::Tokens => Audience::Service(Scope::Credit),
             Self::Accounts | Self::Reset => Audience::Service(Scope::Admin),
         }
+    }
+
+    /// Whether a user may read it with a user token: what it tells of is one user.
+    pub(super) const fn is_for_users(self) -> bool {
+        match self {
+            Self::Stats | Self::Transactions | Self::Usage => true,
+            Self::Accounts
+            | Self::Billing
+            | Self::Generations
+            | Self::Health
+            | Self::Refunds
+            | Self::Reservations
+            | Self::Reset
+            | Self::Sessions
+            | Self::Tokens => false,
+        }
+    }
+
+    /// Whether the user token may come in the query, as `access_token` (RFC 6750 §2.3): for callers that cannot send
+    /// headers.
+    pub(super) fn takes_token_in_query(self) -> bool {
+        Self::WITH_TOKEN_IN_QUERY.contains(&self)
     }
 }
 

@@ -13,8 +13,18 @@ use super::{
 };
 
 /// A function, by the name of its file.
-pub(crate) const FUNCTIONS: [&str; 9] =
-    ["accounts", "billing", "generations", "health", "reservations", "reset", "stats", "tokens", "transactions"];
+pub(crate) const FUNCTIONS: [&str; 10] = [
+    "accounts",
+    "billing",
+    "generations",
+    "health",
+    "reservations",
+    "reset",
+    "sessions",
+    "stats",
+    "tokens",
+    "transactions",
+];
 
 /// Where the program of a function is.
 pub(crate) fn executable(function: &str) -> &'static str {
@@ -25,6 +35,7 @@ pub(crate) fn executable(function: &str) -> &'static str {
         "health" => env!("CARGO_BIN_EXE_health"),
         "reservations" => env!("CARGO_BIN_EXE_reservations"),
         "reset" => env!("CARGO_BIN_EXE_reset"),
+        "sessions" => env!("CARGO_BIN_EXE_sessions"),
         "stats" => env!("CARGO_BIN_EXE_stats"),
         "tokens" => env!("CARGO_BIN_EXE_tokens"),
         "transactions" => env!("CARGO_BIN_EXE_transactions"),
