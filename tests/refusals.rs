@@ -10,8 +10,14 @@ use crate::support::{
 };
 
 pub(crate) const KEYS: &str = "web:read:r-secret,app:spend:s-secret,shop:credit:c-secret,ops:admin:a-secret";
-const SETTINGS: [(&str, &str); 3] =
-    [("VERCEL_ENV", "production"), ("JETON_API_KEYS", KEYS), ("CRON_SECRET", "cron-secret")];
+/// What user tokens are signed with.
+pub(crate) const USER_TOKEN_SECRET: &str = "a-secret-of-the-tests-with-32-bytes";
+const SETTINGS: [(&str, &str); 4] = [
+    ("VERCEL_ENV", "production"),
+    ("JETON_API_KEYS", KEYS),
+    ("CRON_SECRET", "cron-secret"),
+    ("JETON_JWT_SECRET", USER_TOKEN_SECRET),
+];
 
 /// 2^53, the first integer that JavaScript cannot tell from its neighbour.
 const TOO_MANY: u64 = 9_007_199_254_740_992;
