@@ -19,6 +19,7 @@ use crate::{
 };
 
 const HEADER: &str = "the header of the user token names none of HS256, RS256, ES256 and EdDSA, or cannot be read";
+const CRITICAL: &str = "the user token has `crit` in its header: what is critical is not understood";
 const SIGNATURE: &str = "the signature of the user token is wrong";
 const UNKNOWN_KEY: &str = "the user token names a key that is not among the keys of JETON_JWKS_URL for its algorithm";
 const WHICH_KEY: &str = "the user token names no key, and not exactly one of JETON_JWKS_URL is for its algorithm";
@@ -110,12 +111,15 @@ impl Keys {
         for (signer, id) in [(&self.secret, "any"), (&self.ed, "ed")] {
             let critical = json!({"alg": signer.algorithm(), "kid": id, "crit": ["b64"], "b64": false});
             case("critical", signer.token(&critical, &good), Some(CRITICAL));
-            for member in [json!("jku"), json!("x5u"), json!("jwk")] {
-                // Where a key is said to be, nobody looks.
+            // Where a key is said to be, nobody looks.
+            for (member, value) in [
+                ("jku", json!("http://127.0.0.1:1/keys")),
+                ("x5u", json!("http://127.0.0.1:1/keys")),
+                ("jwk", self.rsa.jwk("rsa")),
+            ] {
                 let mut header = json!({"alg": signer.algorithm(), "kid": id});
-                let value = if member == "jwk" { self.rsa.jwk("rsa") } else { json!("http://127.0.0.1:1/keys") };
-                header[member.as_str().unwrap()] = value;
-                case("with a key of its own", signer.token(&header, &good), None);
+                header[member] = value;
+                case(member, signer.token(&header, &good), None);
             }
         }
         let long =
@@ -137,8 +141,6 @@ impl Keys {
         cases
     }
 }
-
-const CRITICAL: &str = "the user token has `crit` in its header: what is critical is not understood";
 
 /// The local server in production, with keys, a secret and this provider.
 fn server(folder: &std::path::Path, identity: &Identity) -> Local {

@@ -2,7 +2,7 @@
 
 use jeton::{
     ledger::{Timestamp, UserId},
-    session::{ProviderSettings, Refused, SessionError, SessionSettings, Sessions},
+    session::{Refused, SessionError, SessionSettings, Sessions},
 };
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ use super::{
 /// A whole second.
 const NOW: u64 = 1_790_000_000_000;
 const SECOND: u64 = NOW / 1_000;
+const HALF_A_SECOND_LATER: f64 = 1_790_000_000.5;
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis).unwrap()
@@ -35,9 +36,8 @@ fn with(claims: &Value, others: &Value) -> Value {
 
 fn of_secret(issuer: Option<&str>, audience: Option<&str>) -> Sessions {
     let owned = |text: Option<&str>| text.map(str::to_owned);
-    let provider: Option<ProviderSettings> = None;
     let secret = Some(SECRET.to_owned());
-    Sessions::new(SessionSettings { secret, issuer: owned(issuer), audience: owned(audience), provider })
+    Sessions::new(SessionSettings { secret, issuer: owned(issuer), audience: owned(audience), provider: None })
 }
 
 #[tokio::test]
@@ -54,8 +54,8 @@ async fn a_time_holds_to_the_millisecond_with_thirty_seconds_of_leeway() {
         (json!({"exp": SECOND}), NOW + 29_999, None),
         (json!({"exp": SECOND}), NOW + 30_000, late),
         (json!({"exp": SECOND}), NOW + 31_000, late),
-        (json!({"exp": SECOND as f64 + 0.5}), NOW + 30_499, None),
-        (json!({"exp": SECOND as f64 + 0.5}), NOW + 30_500, late),
+        (json!({"exp": HALF_A_SECOND_LATER}), NOW + 30_499, None),
+        (json!({"exp": HALF_A_SECOND_LATER}), NOW + 30_500, late),
         (json!({"exp": 0}), NOW, late),
         (json!({"exp": 1e15}), NOW, None),
         (json!({"exp": 1e19}), NOW, Some(Refused::Claims)),

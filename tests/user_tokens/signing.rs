@@ -92,7 +92,7 @@ impl Signer {
                 let point = self.public();
                 json!({"kty": "EC", "crv": "P-256", "x": base64url(&point[1..33]), "y": base64url(&point[33..])})
             }
-            Self::EdDsa(_) => json!({"kty": "OKP", "crv": "Ed25519", "x": base64url(&self.public())}),
+            Self::EdDsa(_) => json!({"kty": "OKP", "crv": "Ed25519", "x": base64url(self.public())}),
             Self::Nobody => panic!("it has no key"),
         };
         jwk["kid"] = id.into();
