@@ -13,6 +13,8 @@ mod key_set;
 mod provider;
 mod refused;
 
+use std::sync::Arc;
+
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode, errors::ErrorKind,
 };
@@ -112,7 +114,7 @@ pub struct Sessions {
     secret: Option<(EncodingKey, DecodingKey)>,
     issuer: Option<String>,
     audience: Option<String>,
-    provider: Option<Provider>,
+    provider: Option<Arc<Provider>>,
 }
 
 impl Sessions {
@@ -123,7 +125,12 @@ impl Sessions {
         let SessionSettings { secret, issuer, audience, provider } = settings;
         let keys =
             |secret: String| (EncodingKey::from_secret(secret.as_bytes()), DecodingKey::from_secret(secret.as_bytes()));
-        Self { secret: secret.map(keys), issuer, audience, provider: provider.map(Provider::new) }
+        Self {
+            secret: secret.map(keys),
+            issuer,
+            audience,
+            provider: provider.map(|provider| Arc::new(Provider::new(provider))),
+        }
     }
 
     /// Issues a user token for `user` that lasts for so many seconds from `now` on.

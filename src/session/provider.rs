@@ -79,20 +79,35 @@ impl Provider {
 
     /// The key with this id for this algorithm. One that is not there may be new: then the keys are fetched again, which is
     /// not done for everybody who names one.
-    pub(super) async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, SessionError> {
+    pub(super) async fn key(
+        self: &Arc<Self>,
+        id: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<DecodingKey, SessionError> {
         let asked = Instant::now();
         let held = match self.held().filter(|held| held.is_within(FRESH)) {
             Some(held) => held,
-            None => self.renewed(asked).await?,
+            None => self.apart(move |provider| async move { provider.renewed(asked).await }).await??,
         };
         match key_set::choose(&held.keys, id, algorithm) {
             Ok(key) => Ok(key.clone()),
             Err(Refused::UnknownKey) if held.fetched < asked => {
-                let held = self.renewed_for_unknown_key(asked).await.unwrap_or(held);
+                let looking = self.apart(move |own| async move { own.renewed_for_unknown_key(asked).await });
+                let held = looking.await?.unwrap_or(held);
                 Ok(key_set::choose(&held.keys, id, algorithm)?.clone())
             }
             Err(refused) => Err(refused.into()),
         }
+    }
+
+    /// Does something in a task of its own: a caller who goes away must not break off what others wait for, nor spend the
+    /// one fetch that strangers have.
+    async fn apart<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(Arc<Self>) -> F,
+    ) -> Result<T, NoKeys> {
+        let done = tokio::spawn(work(Arc::clone(self))).await;
+        done.map_err(|error| NoKeys { url: self.url.to_string(), cause: error.to_string() })
     }
 
     fn held(&self) -> Option<Held> {

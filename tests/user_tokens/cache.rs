@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use jeton::{
     committer::Surroundings,
     session::{Refused, Session, SessionError, Sessions},
@@ -101,6 +101,19 @@ async fn an_unknown_key_has_the_keys_fetched_again_once_in_thirty_seconds() {
     identity.publish(&[new.jwk("new")]);
     assert!(judged(&sessions, &strange[0]).await.is_err());
     assert_eq!(judged(&sessions, &old.token_of("old", &claims())).await, unknown());
+}
+
+#[tokio::test]
+async fn whoever_goes_away_leaves_the_fetch_to_the_others() {
+    let (old, new) = (Signer::ed(), Signer::ec());
+    let identity = Identity::with(&[old.jwk("old")]).await;
+    let sessions = identity.sessions();
+    assert!(judged(&sessions, &old.token_of("old", &claims())).await.is_ok());
+    identity.publish(&[new.jwk("new")]);
+    let token = new.token_of("new", &claims());
+    assert!(judged(&sessions, &token).now_or_never().is_none(), "the fetch has begun");
+    assert!(judged(&sessions, &token).await.is_ok());
+    assert_eq!(identity.asked().len(), 2);
 }
 
 #[tokio::test]
