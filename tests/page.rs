@@ -48,6 +48,11 @@ fn two_windows_show_each_change() {
 }
 
 #[test]
+fn what_comes_in_between_or_in_disorder_is_put_right() {
+    shows("order", &[]);
+}
+
+#[test]
 fn offline_and_back_nothing_is_missing() {
     shows("offline", &[]);
 }

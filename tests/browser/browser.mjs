@@ -54,15 +54,15 @@ export async function scenario(work) {
 export class Window {
   /**
    * Opens the page of the server at `url`: over another address (`by`); in a context of its own, or beside another window in
-   * that one's (`beside`); in a language (`locale`); with a clock that the scenario can put forward (`clock`). `expected` says
-   * which lines of the console are no surprise.
+   * that one's (`beside`); in a language (`locale`); after what is to be done to the page before (`prepare`). `expected` says which
+   * lines of the console are no surprise.
    */
-  static async open(browser, url, { by = url, beside, locale = 'fr-FR', clock = false, expected = /^$/ }) {
+  static async open(browser, url, { by = url, beside, locale = 'fr-FR', prepare = () => {}, expected = /^$/ }) {
     const context = beside?.page.context() ?? await browser.newContext({ locale });
     context.setDefaultTimeout(PATIENCE);
     const window = new Window(await context.newPage(), url, expected);
     await window.page.addInitScript(WATCH);
-    if (clock) await window.page.clock.install();
+    await prepare(window.page);
     await window.page.goto(by);
     // It would not survive a reload.
     await window.page.evaluate(() => { window.marked = true; });

@@ -7,7 +7,7 @@ const [url] = process.argv.slice(2);
 
 await scenario(async open => {
   const line = await Line.to(url);
-  const window = await open(url, { by: line.url, clock: true });
+  const window = await open(url, { by: line.url, prepare: page => page.clock.install() });
   await window.showsAccount();
   line.fallSilent();
   await debit(url, 1);
