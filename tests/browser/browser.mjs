@@ -34,6 +34,7 @@ export async function scenario(work) {
   const executablePath = execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
   const browser = await chromium.launch({ executablePath, args: ['--disable-quic', '--disable-dev-shm-usage'] });
   const windows = [];
+  let failed = false;
   try {
     await work(async (url, options = {}) => {
       const window = await Window.open(browser, url, options);
@@ -45,9 +46,11 @@ export async function scenario(work) {
   } catch (error) {
     say(`failed: ${error.stack}`);
     for (const window of windows) say(await window.describe());
-    process.exitCode = 1;
+    failed = true;
   }
   await browser.close();
+  // Whatever the scenario has left open.
+  process.exit(failed ? 1 : 0);
 }
 
 /** A page in the browser. */

@@ -40,6 +40,4 @@ await scenario(async open => {
   await debitMeanwhile(window);
   await page.context().setOffline(false);
   await window.showsAccount();
-
-  line.cut();
 });

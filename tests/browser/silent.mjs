@@ -19,5 +19,4 @@ await scenario(async open => {
   // This one is alive.
   await debit(url, 1);
   await window.showsAccount();
-  line.cut();
 });
