@@ -1,53 +1,115 @@
-//! The page in a real browser.
+//! The page in a real browser: each test starts what the page needs, and a scenario of `tests/browser` looks at it.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
-use serde_json::json;
+use crate::support::{
+    node,
+    process::{Process, free_port},
+    redis::Redis,
+    server::Local,
+    vercel::root,
+};
 
-use crate::support::{process::PATIENCE, server::Local};
+/// A scenario that runs.
+struct Scenario(Process);
 
-/// What the browser shows of `url` once its scripts have done their work.
-fn shown(url: &str, language: &str) -> String {
-    let profile = tempfile::tempdir().unwrap();
-    // A browser that hangs is ended, and fails the test.
-    let output = Command::new("timeout")
-        .args([&PATIENCE.as_secs().to_string(), "chromium"])
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("--lang={language}"))
-        .arg(format!("--accept-lang={language}"))
-        .args(["--virtual-time-budget=20000", "--dump-dom", url])
-        .env("LANGUAGE", language)
-        .output()
-        .expect("chromium");
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+impl Scenario {
+    /// Starts `tests/browser/{name}.mjs` on the server at `url`.
+    fn start(name: &str, url: &str) -> Self {
+        node::tool("browser");
+        let mut node = Command::new("node");
+        node.current_dir(root()).env("PATH", node::path());
+        Self(Process::start_group(node.arg(format!("tests/browser/{name}.mjs")).arg(url)))
+    }
+
+    /// Waits until it says this.
+    fn says(&self, wanted: &str) {
+        let line = self.0.wait_for_line(|line| line == wanted || line.starts_with("failed: "));
+        assert!(line == wanted, "{:#?}", self.0.lines());
+    }
+
+    /// Waits for its good end.
+    fn succeeds(mut self) {
+        self.says("done");
+        assert!(self.0.wait(), "{:#?}", self.0.lines());
+    }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_page_shows_the_test_user() {
+/// A local server on a folder of its own, with these settings, as a scenario sees it.
+fn shows(scenario: &str, settings: &[(&str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
-    let local = Local::start(folder.path(), &[], &[]);
-    let body = json!({"userId": "test-user-id", "tokenCost": 1234, "description": "<b>Un essai</b>"});
-    local.client().post("generations", body).await.ok();
-    let page = shown(local.base(), "fr");
-    assert!(page.contains("data-ready=\"true\""), "{page}");
-    let balance = page.split("id=\"balance\"").nth(1).unwrap().split("</").next().unwrap();
-    let digits: String = balance.rsplit('>').next().unwrap().chars().filter(char::is_ascii_digit).collect();
-    assert_eq!(digits, "3766", "{balance}");
-    assert!(page.contains("&lt;b&gt;Un essai&lt;/b&gt;"), "texts are shown as texts");
-    assert!(page.contains("Initialisation du compte"));
+    let local = Local::start(folder.path(), &[], settings);
+    Scenario::start(scenario, local.base()).succeeds();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_page_says_when_it_needs_a_key() {
+#[test]
+fn two_windows_show_each_change() {
+    shows("windows", &[]);
+}
+
+#[test]
+fn what_comes_in_between_or_in_disorder_is_put_right() {
+    shows("order", &[]);
+}
+
+#[test]
+fn offline_and_back_nothing_is_missing() {
+    shows("offline", &[]);
+}
+
+#[test]
+fn a_line_that_is_dead_without_a_word_is_left() {
+    shows("silent", &[]);
+}
+
+#[test]
+fn streams_that_end_lose_and_repeat_nothing() {
+    shows("endings", &[("JETON_EVENTS_SECONDS", "1")]);
+}
+
+#[test]
+fn the_page_says_when_it_needs_a_key() {
+    shows("locked", &[("VERCEL_ENV", "production")]);
+}
+
+#[test]
+fn a_server_that_is_killed_and_starts_again_is_found_again() {
     let folder = tempfile::tempdir().unwrap();
-    let local = Local::start(folder.path(), &[], &[("VERCEL_ENV", "production")]);
-    let page = shown(local.base(), "fr");
-    assert!(!page.contains("data-ready=\"true\""), "{page}");
-    let status = page.split("id=\"status\"").nth(1).unwrap().split("</").next().unwrap();
-    assert!(status.contains("clé"), "{status}");
+    let start = |port| Local::start_on(port, folder.path(), &[], &[]);
+    let port = free_port();
+    let mut local = start(port);
+    let scenario = Scenario::start("outage", local.base());
+    scenario.says("stop it");
+    local.process.kill();
+    scenario.says("start it");
+    let _local = start(port);
+    scenario.succeeds();
+}
+
+#[test]
+fn a_store_that_is_away_is_waited_for() {
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let directory = data.path().to_str().unwrap();
+    let mut redis = Redis::start_with(&["--dir", directory, "--appendonly", "yes", "--appendfsync", "always"]);
+    let local = Local::start(folder.path(), &["--redis", &redis.url()], &[]);
+    let scenario = Scenario::start("outage", local.base());
+    scenario.says("stop it");
+    redis.stop();
+    scenario.says("start it");
+    redis.start_again();
+    scenario.succeeds();
+}
+
+#[test]
+fn each_scenario_is_run() {
+    let tests = include_str!("page.rs");
+    // What the scenarios share.
+    let parts = ["browser.mjs", "line.mjs"];
+    for file in fs::read_dir(root().join("tests/browser")).unwrap() {
+        let file = file.unwrap().file_name().into_string().unwrap();
+        let Some(name) = file.strip_suffix(".mjs").filter(|_| !parts.contains(&&*file)) else { continue };
+        assert!(tests.contains(&format!("(\"{name}\", ")), "{file} is not run");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub(crate) mod cluster;
 pub(crate) mod events;
 pub(crate) mod host;
 pub(crate) mod load;
+pub(crate) mod node;
 pub(crate) mod pair;
 pub(crate) mod past;
 pub(crate) mod process;

@@ -146,8 +146,14 @@ pub(crate) struct Local {
 impl Local {
     /// Starts it on a free port with these arguments and settings, in this working folder.
     pub(crate) fn start(folder: &Path, arguments: &[&str], settings: Settings<'_>) -> Self {
+        Self::start_on(0, folder, arguments, settings)
+    }
+
+    /// The same on this port.
+    pub(crate) fn start_on(port: u16, folder: &Path, arguments: &[&str], settings: Settings<'_>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
-        command.current_dir(folder).args(["--port", "0"]).args(arguments).envs(settings.iter().copied());
+        command.current_dir(folder).args(["--port", &port.to_string()]).args(arguments);
+        command.envs(settings.iter().copied());
         let process = Process::start(&mut command);
         let ready = process.wait_for_line(|line| line.starts_with("Jeton is ready at "));
         let base = ready.trim_start_matches("Jeton is ready at ").to_owned();

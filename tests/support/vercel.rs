@@ -14,6 +14,7 @@ use std::{
 
 use super::{
     client::Client,
+    node,
     process::Process,
     server::{FUNCTIONS, write_settings},
 };
@@ -40,11 +41,6 @@ pub(crate) fn root() -> &'static Path {
 
 fn target() -> PathBuf {
     root().join("target/vercel")
-}
-
-/// Where ./test installs the CLI.
-fn tool() -> PathBuf {
-    root().join("target/tools/vercel")
 }
 
 /// The functions, by the files under `api/`.
@@ -82,9 +78,8 @@ fn is_foreign(name: &str) -> bool {
 
 /// A copy of the project as it stands in the work tree, with its functions built.
 fn copy(name: &str, profile: &[&str]) -> PathBuf {
-    let locked = fs::read(root().join("tests/vercel/package-lock.json")).unwrap();
-    let installed = fs::read(tool().join("installed.json")).is_ok_and(|installed| installed == locked);
-    assert!(installed, "the Vercel CLI is not installed as tests/vercel has it locked: run ./test, which installs it");
+    // Said before much is built.
+    node::tool("vercel");
     let project = target().join(name);
     fs::create_dir_all(&project).unwrap();
     let files = files_below(root(), is_foreign);
@@ -125,23 +120,19 @@ pub(crate) fn apart(program: impl AsRef<OsStr>, folder: &Path) -> Command {
 }
 
 /// A command in `project`, with a target folder of its own.
-#[expect(clippy::disallowed_methods, reason = "neither is a setting of ours")]
+#[expect(clippy::disallowed_methods, reason = "it is no setting of ours")]
 fn command(program: impl AsRef<OsStr>, project: &Path) -> Command {
     let mut command = apart(program, project);
     // The CLI sets it, if to nothing, and then cargo passes over the flags in its settings files: were it not the same for
     // what is built beforehand, all would be built anew while a test waits.
     command.env("RUSTFLAGS", env::var_os("RUSTFLAGS").unwrap_or_default());
-    // Where ./test puts a Node if the machine's is too old.
-    let node = root().join("target/tools/node/node_modules/.bin");
-    let path = env::var_os("PATH").unwrap_or_default();
-    command.env("PATH", env::join_paths([node].into_iter().chain(env::split_paths(&path))).unwrap());
-    command.env("CARGO_TARGET_DIR", target().join("target")).env("NO_COLOR", "1");
+    command.env("PATH", node::path()).env("CARGO_TARGET_DIR", target().join("target")).env("NO_COLOR", "1");
     command
 }
 
 /// The CLI in `project`.
 fn cli(project: &Path) -> Command {
-    let mut command = command(tool().join("node_modules/.bin/vercel"), project);
+    let mut command = command(node::tool("vercel").join("node_modules/.bin/vercel"), project);
     for (name, folder) in [("XDG_DATA_HOME", "data"), ("XDG_CACHE_HOME", "cache"), ("XDG_CONFIG_HOME", "config")] {
         command.env(name, target().join("home").join(folder));
     }
