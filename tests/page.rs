@@ -63,6 +63,11 @@ fn a_line_that_is_dead_without_a_word_is_left() {
 }
 
 #[test]
+fn hidden_pages_leave_their_lines_to_others_and_miss_nothing() {
+    shows("hidden", &[]);
+}
+
+#[test]
 fn streams_that_end_lose_and_repeat_nothing() {
     shows("endings", &[("JETON_EVENTS_SECONDS", "1")]);
 }
