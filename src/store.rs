@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod keys;
 mod record;
 pub mod redis;
+mod watch;
 
 use std::time::Duration;
 

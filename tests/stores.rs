@@ -3,6 +3,7 @@
 
 mod damage;
 mod embedded;
+mod follow;
 mod inspect;
 mod pages;
 mod redis;
@@ -21,7 +22,8 @@ use std::{
 use jeton::{
     ledger::{Amount, Command, Source, Timestamp, Transaction, TransactionId, UserId},
     store::{
-        Committed, EntryRange, History, Order, Store, embedded::EmbeddedStore, inspect::Inspect, redis::RedisStore,
+        Committed, EntryRange, History, Order, Store, embedded::EmbeddedStore, follow::Follow, inspect::Inspect,
+        redis::RedisStore,
     },
 };
 use serde_json::json;
@@ -73,6 +75,18 @@ impl Kept {
 
     fn store(&self) -> &dyn Store {
         self.store.as_ref()
+    }
+
+    /// The same, for who shows accounts live.
+    fn follow(&self) -> &dyn Follow {
+        self.store.as_ref()
+    }
+
+    /// Another store over the same data, as in another process. The embedded one has none.
+    fn another(&self) -> Option<RedisStore> {
+        let in_redis = || self.redis.as_ref().map(|redis| RedisStore::new(&redis.url(), "jeton").unwrap());
+        let in_cluster = |(cluster, prefix): &(Arc<Cluster>, String)| RedisStore::new(&cluster.url(), prefix).unwrap();
+        self.cluster.as_ref().map(in_cluster).or_else(in_redis)
     }
 
     /// The same, for who looks closer.

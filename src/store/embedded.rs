@@ -24,7 +24,7 @@ use tokio::{sync::oneshot, task};
 
 use self::tables::{ACCOUNTS, DUE, ENTRIES, ONCE, USAGE, Writing, history_number, record_name};
 use super::{
-    Answer, Commit, Committed, EntryRange, History, RecordName, Revision, Store, StoreError, Stored, follow::Watched,
+    Answer, Commit, Committed, EntryRange, History, RecordName, Revision, Store, StoreError, Stored, watch::Watched,
 };
 use crate::ledger::{Timestamp, Transaction, TransactionId, UserId};
 

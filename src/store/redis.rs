@@ -13,6 +13,7 @@ mod inspect;
 mod line;
 mod nodes;
 mod slots;
+mod subscription;
 mod users;
 
 use std::{
@@ -29,10 +30,9 @@ use futures_util::future::{join, try_join_all};
 use tokio::time::timeout;
 
 pub use self::endpoints::InvalidRedisUrl;
-use self::{call::Call, line::Line};
+use self::{call::Call, line::Line, subscription::Subscription};
 use super::{
     Answer, Commit, Committed, EntryRange, History, Order, RecordName, Revision, Store, StoreError, Stored,
-    follow::Watched,
     keys::{Keys, SHARED_KEYS},
     pause_before,
 };
@@ -71,7 +71,7 @@ pub struct RedisStore {
     /// How many replicas must have a commit before it is done.
     replicas: u8,
     keys: Keys,
-    watched: Arc<Watched>,
+    subscription: Subscription,
     /// That changes cannot be told was told to the operator.
     told_unpublished: AtomicBool,
 }
@@ -95,8 +95,9 @@ impl RedisStore {
         let line = || Line::new(url, authorities.as_ref()).map(Arc::new);
         let reads = line()?;
         let commits = if replicas == 0 { Arc::clone(&reads) } else { line()? };
-        let (keys, watched) = (Keys::new(prefix), Arc::default());
-        Ok(Self { line: reads, commits, replicas, keys, watched, told_unpublished: AtomicBool::new(false) })
+        let keys = Keys::new(prefix);
+        let subscription = Subscription::new(&reads, &keys);
+        Ok(Self { line: reads, commits, replicas, keys, subscription, told_unpublished: AtomicBool::new(false) })
     }
 
     /// Sends a command about `key` that changes nothing, again if the line breaks.

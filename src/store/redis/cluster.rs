@@ -103,7 +103,7 @@ impl Cluster {
     /// The nodes that have slots, as they are now, and a text that differs when a slot has moved since, or a node has
     /// taken over.
     pub(super) async fn survey(&self) -> Result<(Vec<Arc<Connection>>, String), StoreError> {
-        self.forget(&self.current());
+        self.forget_map();
         // Both from one reading: what another call learns in between must not mix them.
         let reading = self.current();
         let map = self.map(&reading).await?;
@@ -114,6 +114,16 @@ impl Cluster {
     pub(super) async fn send_to(&self, primary: &Connection, call: Call<'_>) -> Result<Value, StoreError> {
         let reading = self.current();
         primary.send(call).await.inspect_err(|error| self.forget_after(error, &reading))
+    }
+
+    /// The node that has the slot of `key`.
+    pub(super) async fn node_of_key(&self, key: &str) -> Result<Arc<Connection>, StoreError> {
+        self.node_of(&self.current(), slot_of(key)).await
+    }
+
+    /// Makes the next call read the map anew.
+    pub(super) fn forget_map(&self) {
+        self.forget(&self.current());
     }
 
     fn nodes_in(&self, map: &SlotMap, reading: &Reading) -> Result<Vec<Arc<Connection>>, StoreError> {

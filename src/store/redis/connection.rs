@@ -5,8 +5,10 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
-    aio::MultiplexedConnection, cmd,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, ProtocolVersion, RedisError, RedisResult,
+    ServerErrorKind, Value,
+    aio::{AsyncPushSender, MultiplexedConnection},
+    cmd,
 };
 use tokio::sync::OnceCell;
 
@@ -110,13 +112,16 @@ impl Connection {
     }
 
     async fn open(&self) -> Result<MultiplexedConnection, StoreError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(ANSWER_TIMEOUT))
-            .set_pipeline_buffer_size(COMMANDS_WAITING_MAX);
-        let opened =
-            async { Client::open(self.endpoint.clone())?.get_multiplexed_async_connection_with_config(&config).await };
-        opened.await.map_err(|error| failure::of_opening(&self.address, encrypted(&self.endpoint), &error))
+        let opened = open(self.endpoint.clone(), config()).await;
+        opened.map_err(|error| failure::of_opening(&self.address, encrypted(&self.endpoint), &error))
+    }
+
+    /// Opens another connection, for one who listens: what Redis tells unasked goes to `told`, which must not wait.
+    pub(super) async fn listen(&self, told: impl AsyncPushSender) -> Result<MultiplexedConnection, StoreError> {
+        // Only in this version of the protocol one connection can both tell and answer.
+        let settings = self.endpoint.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let opened = open(self.endpoint.clone().set_redis_settings(settings), config().set_push_sender(told)).await;
+        opened.map_err(|error| failure::of_listening(&self.address, encrypted(&self.endpoint), &error))
     }
 
     /// Makes the next command open another connection.
@@ -135,6 +140,17 @@ impl Connection {
             *opening = Opening::default();
         }
     }
+}
+
+fn config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(ANSWER_TIMEOUT))
+        .set_pipeline_buffer_size(COMMANDS_WAITING_MAX)
+}
+
+async fn open(endpoint: ConnectionInfo, config: AsyncConnectionConfig) -> RedisResult<MultiplexedConnection> {
+    Client::open(endpoint)?.get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// Sends a command with what belongs before and behind it, so that nothing comes between. Gives its answer, and what

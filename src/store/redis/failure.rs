@@ -65,6 +65,25 @@ pub(super) fn of_opening(address: &str, encrypted: bool, error: &RedisError) -> 
     }
 }
 
+/// Why the connection of one who listens could not be opened. It begins with a command that carries the password, and
+/// Redis may repeat what it refuses: so its words are left out.
+pub(super) fn of_listening(address: &str, encrypted: bool, error: &RedisError) -> StoreError {
+    let refuses = |what: &str| StoreError::Misconfigured(format!("Redis at {address} {what}"));
+    match (error.kind(), error.code()) {
+        (ErrorKind::Server(_) | ErrorKind::Extension, Some("WRONGPASS")) => {
+            refuses("refuses the user or the password of REDIS_URL: check both")
+        }
+        (ErrorKind::Server(_) | ErrorKind::Extension, Some("NOAUTH")) => {
+            refuses("wants a password: put it in REDIS_URL")
+        }
+        (ErrorKind::Server(ServerErrorKind::BusyLoading), _) => of_opening(address, encrypted, error),
+        (ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::RESP3NotSupported, _) => refuses(
+            "does not speak version 3 of its protocol, RESP3: it must be Redis 6 or later, and know the command HELLO",
+        ),
+        _ => of_opening(address, encrypted, error),
+    }
+}
+
 /// Why a command failed.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds that say that nothing was done, and the others")]
 pub(super) fn of_command(address: &str, error: &RedisError) -> StoreError {

@@ -40,6 +40,6 @@ impl Follow for RedisStore {
     }
 
     fn watch(&self, user: &UserId) -> Watch {
-        self.watched.watch(user, false)
+        self.subscription.watch(user)
     }
 }

@@ -45,6 +45,27 @@ impl Line {
         }
     }
 
+    /// The server that has the slot of `key`.
+    pub(super) async fn node_of(&self, key: &str) -> Result<Arc<Connection>, StoreError> {
+        match self {
+            Self::Single(connection) => Ok(Arc::clone(connection)),
+            Self::Cluster(cluster) => cluster.node_of_key(key).await,
+        }
+    }
+
+    /// Who has which slot is to be asked anew.
+    pub(super) fn forget_nodes(&self) {
+        match self {
+            Self::Single(_) => {}
+            Self::Cluster(cluster) => cluster.forget_map(),
+        }
+    }
+
+    /// Whether it leads to the nodes of a cluster.
+    pub(super) const fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
     /// The command by which a change is told. In a cluster only the nodes that have the account need to hear of it.
     pub(super) const fn publish(&self) -> &'static str {
         match self {
