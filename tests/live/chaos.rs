@@ -1,0 +1,186 @@
+//! A thousand cuts under load, in an order that a seed decides: of clients' connections, of the function, of the line to
+//! Redis, of Redis itself. Whoever follows has what the server has, at every stats event and at the end.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use futures_util::future::{Either, join_all, select};
+use jeton::system;
+use serde_json::json;
+use tokio::{pin, sync::watch, task::JoinSet, time::timeout};
+
+use super::{
+    chance::Chance,
+    cuts::{self, STEPS, Stage, Step},
+    follower::{Counts, Follower, Seen},
+    line::Line,
+    writers::Writer,
+};
+use crate::support::{client::Client, process::PATIENCE, redis::Redis};
+
+const USERS: usize = 4;
+/// For each user.
+const FOLLOWERS: usize = 2;
+/// For each user.
+const WRITERS: usize = 2;
+/// How many of the last steps are printed when something fails.
+const STEPS_PRINTED: usize = 20;
+
+/// Prints what a failure needs to be understood.
+struct Story {
+    seed: u64,
+    begun: Instant,
+    steps: Vec<String>,
+}
+
+impl Story {
+    fn add(&mut self, step: Step) {
+        self.steps.push(format!("{} at {:.1?}: {step:?}", self.steps.len(), self.begun.elapsed()));
+    }
+}
+
+impl Drop for Story {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let last = self.steps.len().saturating_sub(STEPS_PRINTED);
+            eprintln!("the seed was {}; the last steps: {:#?}", self.seed, &self.steps[last..]);
+        }
+    }
+}
+
+/// Those who follow.
+struct Followers {
+    tasks: JoinSet<()>,
+    seen: Vec<(String, Arc<Seen>)>,
+    received: watch::Sender<u64>,
+}
+
+impl Followers {
+    /// Waits for something, unless a follower fails meanwhile.
+    async fn unless_one_fails<T>(&mut self, what: &str, waited: impl Future<Output = T>) -> T {
+        let waited = timeout(PATIENCE * 2, waited);
+        pin!(waited);
+        let failed = self.tasks.join_next();
+        pin!(failed);
+        match select(waited, failed).await {
+            Either::Left((came, _)) => came.unwrap_or_else(|_| panic!("it did not come about: {what}")),
+            Either::Right((failed, _)) => panic!("a follower failed: {failed:?}"),
+        }
+    }
+
+    /// Waits until somebody was told something.
+    async fn are_told(&mut self) {
+        let mut received = self.received.subscribe();
+        let told = async move { received.changed().await.unwrap() };
+        self.unless_one_fails("somebody is told something", told).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "the seed is a setting of the test, not of Jeton")]
+async fn a_thousand_cuts_under_load_and_everybody_shows_what_the_server_has() {
+    let seed = std::env::var("JETON_LIVE_SEED").map_or(system::random() as u64, |seed| seed.parse().unwrap());
+    let mut chance = Chance::new(seed);
+    let mut story = Story { seed, begun: Instant::now(), steps: Vec::new() };
+
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().to_str().unwrap();
+    let redis = Redis::start_with(&["--dir", directory, "--appendonly", "yes", "--appendfsync", "always"]);
+    let to_redis = Line::to(redis.port()).await;
+    let others = ["generations", "reservations", "reset", "stats", "tokens", "transactions"]
+        .map(|name| (name, Stage::function(name, &to_redis)));
+    let client = Client::new(others.iter().map(|(name, instance)| (*name, instance.base())).collect());
+    let users: Vec<String> = (0..USERS).map(|number| format!("u{number}")).collect();
+    for user in &users {
+        client.post("tokens", json!({"userId": user, "amount": 1_000_000})).await.ok();
+    }
+
+    let over = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..USERS * WRITERS)
+        .map(|number| {
+            let (name, user) = (format!("writer-{number}"), users[number % USERS].clone());
+            let writer =
+                Writer { name, user, client: client.clone(), chance: chance.fork(), over: Arc::clone(&over), calls: 0 };
+            tokio::spawn(writer.run())
+        })
+        .collect();
+
+    let function = Stage::function("events", &to_redis);
+    let mut to_function = Vec::new();
+    for _ in 0..USERS * FOLLOWERS {
+        to_function.push(Line::to(function.port()).await);
+    }
+    let mut followers = start_followers(&client, &users, &to_function);
+    let mut stage = Stage { redis, _folder: folder, to_redis, function, to_function, client, users, resets: 0 };
+
+    for step in cuts::in_some_order(&mut chance) {
+        followers.are_told().await;
+        story.add(step);
+        followers.unless_one_fails("the cut is made", stage.make(step, &mut chance)).await;
+    }
+    let cutting = story.begun.elapsed();
+    over.store(true, Ordering::SeqCst);
+    let calls: u64 = join_all(writers).await.into_iter().map(Result::unwrap).sum();
+    let entries = compare(&mut followers, &stage.client, &stage.users).await;
+    report(&followers, seed, &format!("{cutting:.0?}, {calls} calls, {entries:?} entries at the end"));
+}
+
+fn start_followers(client: &Client, users: &[String], lines: &[Line]) -> Followers {
+    let (mut tasks, mut seen, received) = (JoinSet::new(), Vec::new(), watch::Sender::new(0));
+    for (number, line) in lines.iter().enumerate() {
+        let (user, own) = (users[number % USERS].clone(), Arc::<Seen>::default());
+        seen.push((user.clone(), Arc::clone(&own)));
+        let events = format!("http://127.0.0.1:{}/api/events?userId={user}", line.port());
+        tasks.spawn(Follower { user, events, client: client.clone(), seen: own, received: received.clone() }.run());
+    }
+    Followers { tasks, seen, received }
+}
+
+/// Waits until every follower has what the server has, entry for entry. Gives how many entries there are.
+async fn compare(followers: &mut Followers, client: &Client, users: &[String]) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    for user in users {
+        let seen: Vec<_> =
+            followers.seen.iter().filter(|(of, _)| of == user).map(|(_, seen)| Arc::clone(seen)).collect();
+        let (mut history, mut stats) = (Vec::new(), json!(null));
+        let are_same = timeout(PATIENCE, async {
+            // What was left to time changes the stats for a while yet.
+            while history.is_empty() || !seen.iter().all(|seen| seen.shown.lock().unwrap().is(&history, &stats)) {
+                (history, stats) = (client.history(user).await, client.stats(user).await);
+                history.reverse();
+            }
+        });
+        if followers.unless_one_fails("the end", are_same).await.is_err() {
+            for seen in &seen {
+                assert_eq!(seen.shown.lock().unwrap().all(), (history.clone(), stats.clone()), "{user}");
+            }
+        }
+        lengths.push(history.len());
+    }
+    lengths
+}
+
+fn report(followers: &Followers, seed: u64, run: &str) {
+    let mut all = Counts::default();
+    let (mut resets, mut missed_too_much) = (0, 0);
+    for (_, seen) in &followers.seen {
+        let counts = seen.counts.lock().unwrap().clone();
+        assert!(counts.events > 0 && counts.broken > 0, "{counts:?}");
+        all.add(&counts);
+        let shown = seen.shown.lock().unwrap();
+        resets += shown.resets;
+        missed_too_much += shown.missed_too_much;
+    }
+    let cuts: HashMap<_, _> = STEPS.iter().map(|(step, times)| (format!("{step:?}"), times)).collect();
+    println!(
+        "seed {seed}: {cuts:?} in {run}; {all:?}; began anew after a reset {resets} times, and {missed_too_much} \
+              times as more than 1 000 entries were missed"
+    );
+}
