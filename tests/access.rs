@@ -19,6 +19,7 @@ async fn who_may_do_what() {
     let calls = [
         ("GET", "stats?userId=u", Value::Null, "read", 200),
         ("GET", "transactions?userId=u", Value::Null, "read", 200),
+        ("GET", "events?userId=u", Value::Null, "read", 200),
         ("GET", "usage?userId=u", Value::Null, "read", 200),
         ("POST", "generations", generation, "spend", 402),
         ("POST", "tokens", credit, "credit", 422),
@@ -78,7 +79,9 @@ async fn who_may_do_what() {
 async fn in_production_nothing_is_open() {
     for backend in Backend::both(&[("VERCEL_ENV", "production")]) {
         let client = backend.client();
-        for path in ["stats?userId=u", "transactions?userId=u", "usage?userId=u", "accounts", "billing"] {
+        for path in
+            ["stats?userId=u", "transactions?userId=u", "usage?userId=u", "events?userId=u", "accounts", "billing"]
+        {
             assert_problem(&client.get(path).await, 401, "unauthenticated");
         }
         for function in ["generations", "tokens", "reset"] {

@@ -161,6 +161,7 @@ fn calls() -> Vec<(Method, &'static str, Value)> {
     vec![
         (Method::GET, "stats?userId=u", Value::Null),
         (Method::GET, "transactions?userId=u", Value::Null),
+        (Method::GET, "events?userId=u", Value::Null),
         (Method::GET, "reservations?userId=u&reservationId=res_x", Value::Null),
         (Method::GET, "accounts", Value::Null),
         (Method::GET, "billing", Value::Null),

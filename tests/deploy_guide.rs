@@ -71,6 +71,7 @@ fn the_limits_of_vercel_json_leave_each_function_its_time() {
     let limit = |function: &str, limit: &str| settings["functions"][function][limit].as_u64().unwrap();
     let config = Config::read(Variables::new(), std::path::Path::new("/nonexistent"), false).unwrap();
     assert!(limit("api/billing.rs", "maxDuration") >= config.billing_time.as_secs() + 10);
+    assert!(limit("api/events.rs", "maxDuration") >= config.events_time.as_secs() + 10);
     // Callers are answered within 5 s.
     assert!(limit("api/*.rs", "maxDuration") >= 10);
     // What every plan has.
@@ -78,8 +79,8 @@ fn the_limits_of_vercel_json_leave_each_function_its_time() {
         assert!(function["maxDuration"].as_u64().unwrap() <= 60 && limit(pattern, "memory") <= 1024, "{pattern}");
     }
     assert!(FUNCTIONS.len() <= 12 && settings["crons"].as_array().unwrap().len() == 1);
-    assert!(section("1. The project").contains("Nine functions"));
-    assert_eq!(FUNCTIONS.len(), 9);
+    assert!(section("1. The project").contains("Ten functions"));
+    assert_eq!(FUNCTIONS.len(), 10);
 }
 
 #[test]

@@ -1,13 +1,22 @@
 //! `GET /api/events`: what a stream says, and to whom (contract §6).
 
+mod begin;
+mod ends;
+mod faults;
+mod places;
+mod time;
+
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::support::{
     client::{Client, encoded},
-    events::Events,
-    server::Backend,
+    events::{Event, Events},
+    server::Settings,
 };
+
+/// Development, where a stream lasts longer than any test.
+const LASTING: Settings<'_> = &[("VERCEL_ENV", "development"), ("JETON_EVENTS_SECONDS", "600")];
 
 /// A request for the events of `user`.
 fn events_of(client: &Client, user: &str) -> RequestBuilder {
@@ -26,24 +35,27 @@ async fn history(client: &Client, user: &str) -> Vec<Value> {
     history
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_begins_with_the_account_and_tells_every_change() {
-    for backend in Backend::both(&[("VERCEL_ENV", "development")]) {
-        let client = backend.client();
-        let mut events = Events::open(events_of(&client, "u")).await;
-        let begun = events.expect("stats").await;
-        assert_eq!(events.retries, [1000], "{backend:?}");
-        assert_eq!(begun.data, client.stats("u").await, "{backend:?}: the account was opened");
-        assert_eq!(begun.id.as_deref(), history(&client, "u").await[0]["id"].as_str());
+/// The ids of entries.
+fn ids(entries: &[Value]) -> Vec<String> {
+    entries.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect()
+}
 
-        for amount in [3, 4] {
-            let result = client.post("generations", json!({"userId": "u", "tokenCost": amount})).await.ok();
-            let told = events.expect("transaction").await;
-            assert_eq!(told.data, result["transaction"], "{backend:?}");
-            assert_eq!(told.id.as_deref(), told.data["id"].as_str());
-            let stats = events.expect("stats").await;
-            assert_eq!(stats.data, result["stats"], "{backend:?}");
-            assert_eq!(stats.id, told.id);
+/// Spends a token so many times, one after the other.
+async fn spend(client: &Client, user: &str, times: usize) {
+    for _ in 0..times {
+        client.post("generations", json!({"userId": user, "tokenCost": 1})).await.ok();
+    }
+}
+
+/// The transactions that come before the next stats, and these.
+async fn until_stats(events: &mut Events) -> (Vec<Value>, Event) {
+    let mut told = Vec::new();
+    loop {
+        let event = events.next().await.unwrap_or_else(|end| panic!("{end:?} after {told:?}"));
+        match event.name.as_str() {
+            "stats" => return (told, event),
+            "transaction" => told.push(event.data),
+            other => panic!("{other} after {told:?}"),
         }
     }
 }

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::{
     client::{Answer, Client, send},
-    server::Backend,
+    server::{Backend, SHORT_STREAMS},
 };
 
 pub(crate) const KEYS: &str = "web:read:r-secret,app:spend:s-secret,shop:credit:c-secret,ops:admin:a-secret";
-const SETTINGS: [(&str, &str); 3] =
-    [("VERCEL_ENV", "production"), ("JETON_API_KEYS", KEYS), ("CRON_SECRET", "cron-secret")];
+const SETTINGS: [(&str, &str); 4] =
+    [("VERCEL_ENV", "production"), ("JETON_API_KEYS", KEYS), ("CRON_SECRET", "cron-secret"), SHORT_STREAMS];
 
 /// 2^53, the first integer that JavaScript cannot tell from its neighbour.
 const TOO_MANY: u64 = 9_007_199_254_740_992;
@@ -205,6 +205,7 @@ async fn methods_are_checked_first() {
     unchanged_by(async |client| {
         for (function, allow) in [
             ("stats", "GET, HEAD, OPTIONS"),
+            ("events", "GET, HEAD, OPTIONS"),
             ("transactions", "GET, HEAD, OPTIONS"),
             ("accounts", "GET, HEAD, PATCH, OPTIONS"),
             ("usage", "GET, HEAD, OPTIONS"),

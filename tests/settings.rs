@@ -105,6 +105,7 @@ fn without_settings_the_defaults_hold() {
             ("JETON_CORS_ORIGINS", " , "),
             ("JETON_API_KEYS", ","),
             ("JETON_BILLING_SECONDS", ""),
+            ("JETON_EVENTS_SECONDS", ""),
             ("JETON_WAIT_REPLICAS", ""),
             ("JETON_REDIS_CA", "\n"),
             ("CRON_SECRET", " "),
@@ -116,6 +117,7 @@ fn without_settings_the_defaults_hold() {
         assert_eq!((config.redis_url, config.prefix.as_str(), config.locale), (None, "jeton", Locale::French));
         assert_eq!((config.cors_origins, config.billing_time), (vec![], Duration::from_secs(45)));
         assert_eq!((config.wait_replicas, config.redis_ca), (0, None));
+        assert_eq!(config.events_time, Duration::from_secs(50));
         assert!(!config.credentials.has_service_keys());
         for secret in ["", " ", ","] {
             assert_eq!(config.credentials.identify(secret), None, "{secret:?} opens nothing");
@@ -132,6 +134,7 @@ fn every_setting_is_read() {
         ("JETON_CORS_ORIGINS", "https://App.example, http://localhost:3001 ,"),
         ("JETON_API_KEYS", "web:spend:one:with:colons , ops:admin:two"),
         ("JETON_BILLING_SECONDS", "75"),
+        ("JETON_EVENTS_SECONDS", "290"),
         ("JETON_WAIT_REPLICAS", "2"),
         ("CRON_SECRET", "tick"),
     ])
@@ -140,6 +143,7 @@ fn every_setting_is_read() {
     assert_eq!((config.prefix.as_str(), config.locale), ("jeton-preview:a.b_c", Locale::English));
     assert_eq!(config.cors_origins, ["https://app.example", "http://localhost:3001"]);
     assert_eq!((config.billing_time, config.wait_replicas), (Duration::from_secs(75), 2));
+    assert_eq!(config.events_time, Duration::from_secs(290));
     assert!(config.credentials.has_service_keys());
     for (secret, holder) in [
         ("one:with:colons", Some(Holder::Service(Scope::Spend))),
@@ -180,6 +184,9 @@ fn a_bad_setting_is_named_with_an_example_and_without_its_value() {
         ("JETON_BILLING_SECONDS", "-1", "JETON_BILLING_SECONDS=45"),
         ("JETON_BILLING_SECONDS", "3601", "JETON_BILLING_SECONDS=45"),
         ("JETON_BILLING_SECONDS", "4.5", "JETON_BILLING_SECONDS=45"),
+        ("JETON_EVENTS_SECONDS", SECRET, "JETON_EVENTS_SECONDS=50"),
+        ("JETON_EVENTS_SECONDS", "0", "JETON_EVENTS_SECONDS=50"),
+        ("JETON_EVENTS_SECONDS", "3601", "JETON_EVENTS_SECONDS=50"),
         ("JETON_WAIT_REPLICAS", "s3cr3t-n3v3r-shown", "JETON_WAIT_REPLICAS=1"),
         ("JETON_WAIT_REPLICAS", "-1", "JETON_WAIT_REPLICAS=1"),
         ("JETON_WAIT_REPLICAS", "6", "JETON_WAIT_REPLICAS=1"),

@@ -2,6 +2,7 @@
 
 mod build;
 mod dev;
+mod events;
 mod failures;
 mod processes;
 mod settings;

@@ -17,7 +17,7 @@ use jeton::{
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
-    store::{Commit, Committed, Revision, Store, embedded::EmbeddedStore},
+    store::{Commit, Committed, Revision, embedded::EmbeddedStore, follow::Follow},
 };
 use jeton_fuzz::wire::{Answer, ask, runtime};
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -40,7 +40,7 @@ struct Histories {
 
 static HISTORIES: Lazy<Histories> = Lazy::new(|| {
     let folder = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(folder.path()).unwrap());
+    let store: Arc<dyn Follow> = Arc::new(EmbeddedStore::open(folder.path()).unwrap());
     let runtime = runtime();
     let id = |millis: u64, number: u32| TransactionId::new(Timestamp::from_millis(millis).unwrap(), number);
     // The first ids that there are, late ones, and several in one millisecond.

@@ -17,8 +17,8 @@ use jeton::{
     http::{App, Function},
     ledger::{Timestamp, UserId},
     store::{
-        Commit, Committed, IdempotencyKey, ONCE_LIFETIME, OnceRecord, RecordName, Store, StoreError, Stored,
-        embedded::EmbeddedStore,
+        Commit, Committed, IdempotencyKey, ONCE_LIFETIME, OnceRecord, RecordName, StoreError, Stored,
+        embedded::EmbeddedStore, follow::Follow,
     },
 };
 use jeton_fuzz::wire::{Answer, ask, runtime};
@@ -32,7 +32,7 @@ const BODY: &str = r#"{"userId":"somebody"}"#;
 struct Remembering {
     runtime: Runtime,
     app: App,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Follow>,
     user: UserId,
     /// What the request of this target is recognised by.
     fingerprint: String,
@@ -41,7 +41,7 @@ struct Remembering {
 
 static REMEMBERING: Lazy<Remembering> = Lazy::new(|| {
     let folder = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(folder.path()).unwrap());
+    let store: Arc<dyn Follow> = Arc::new(EmbeddedStore::open(folder.path()).unwrap());
     let development = [("VERCEL_ENV".to_owned(), "development".to_owned())].into_iter().collect();
     let app = App::new(Config::read(development, Path::new("/nowhere"), false), Ok(Arc::clone(&store)));
     let user = UserId::new("somebody").unwrap();

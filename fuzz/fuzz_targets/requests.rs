@@ -15,7 +15,7 @@ use jeton::{
     committer::Surroundings,
     config::{Config, Variables},
     http::{App, Resource},
-    store::{Store, StoreError, embedded::EmbeddedStore},
+    store::{StoreError, embedded::EmbeddedStore, follow::Follow},
     system::System,
 };
 use jeton_fuzz::{
@@ -47,12 +47,14 @@ static APPS: Lazy<Apps> = Lazy::new(|| {
     let config = |variables: &Variables| Config::read(variables.clone(), nowhere, false);
     let without = || Err(StoreError::Misconfigured("there is none".to_owned()));
     let folder = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(folder.path()).unwrap());
+    let store: Arc<dyn Follow> = Arc::new(EmbeddedStore::open(folder.path()).unwrap());
     let apps = [
         (App::new(config(&keyed), without()), true, false),
         (App::new(config(&open), without()), false, false),
         (App::new(config(&open), Ok(store)), false, true),
     ];
+    // Streams end when they have begun.
+    apps.iter().for_each(|(app, ..)| app.close());
     Apps { runtime: runtime(), apps, _folder: folder }
 });
 

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 static FOLDER: Lazy<TempDir> = Lazy::new(|| tempfile::tempdir().unwrap());
 
 /// How each refusal begins, and all that it can say.
-const REFUSALS: [(&str, &str); 14] = [
+const REFUSALS: [(&str, &str); 15] = [
     (".env", " has a line that is not NAME=value or NAME=\"value\""),
     ("JETON_API_KEYS", " must list name:scope:secret, separated by commas"),
     ("JETON_API_KEYS", " has a key without a name or without a secret"),
@@ -31,6 +31,7 @@ const REFUSALS: [(&str, &str); 14] = [
     ("JETON_PREFIX", " must be at most 64 of A-Z a-z 0-9 . _ : -"),
     ("JETON_LOCALE", " must be fr or en"),
     ("JETON_BILLING_SECONDS", " must be a number of seconds from 0 to 3600"),
+    ("JETON_EVENTS_SECONDS", " must be a number of seconds from 1 to 3600"),
 ];
 const ORIGINS: &str = "JETON_CORS_ORIGINS must list origins (scheme, host, port; no path, no *), separated by commas";
 
@@ -64,7 +65,7 @@ const ITEM_CAUSES: [&str; 6] = [
 ];
 
 /// What each refusal that has an example ends with.
-const EXAMPLES: [&str; 8] = [
+const EXAMPLES: [&str; 9] = [
     "; for example JETON_API_KEYS=web:spend:a-long-random-secret,ops:admin:another-secret",
     "; for example CRON_SECRET=a-long-random-secret",
     "; for example JETON_REDIS_CA=\"-----BEGIN CERTIFICATE-----\\nMIIB…\\n-----END CERTIFICATE-----\"",
@@ -72,6 +73,7 @@ const EXAMPLES: [&str; 8] = [
     "; for example JETON_PREFIX=jeton-preview",
     "; for example JETON_LOCALE=fr",
     "; for example JETON_BILLING_SECONDS=45",
+    "; for example JETON_EVENTS_SECONDS=50",
     "; for example JETON_CORS_ORIGINS=https://app.example,http://localhost:3001",
 ];
 

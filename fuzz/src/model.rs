@@ -55,9 +55,12 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
         Resource::Generations | Resource::Refunds | Resource::Tokens | Resource::Reset => &[Method::POST],
         Resource::Reservations => &[Method::GET, Method::HEAD, Method::POST, Method::PATCH],
         Resource::Accounts => &[Method::GET, Method::HEAD, Method::PATCH],
-        Resource::Billing | Resource::Health | Resource::Stats | Resource::Transactions | Resource::Usage => {
-            &[Method::GET, Method::HEAD]
-        }
+        Resource::Billing
+        | Resource::Events
+        | Resource::Health
+        | Resource::Stats
+        | Resource::Transactions
+        | Resource::Usage => &[Method::GET, Method::HEAD],
     };
     let changes = changes(&sent.method);
     if !methods.contains(&sent.method) {
@@ -151,7 +154,7 @@ fn access(sent: &Sent) -> Option<&'static str> {
     let required = match sent.resource {
         Resource::Health => return None,
         Resource::Billing => Holder::Cron,
-        Resource::Stats | Resource::Transactions | Resource::Usage => Holder::Service(0),
+        Resource::Events | Resource::Stats | Resource::Transactions | Resource::Usage => Holder::Service(0),
         Resource::Reservations => Holder::Service(u8::from(changes(&sent.method))),
         Resource::Generations => Holder::Service(1),
         Resource::Refunds | Resource::Tokens => Holder::Service(2),
@@ -176,6 +179,7 @@ fn names(sent: &Sent) -> &'static [&'static str] {
         Resource::Accounts if sent.method == Method::PATCH => &["userId", "plan", "caps", "effective"],
         Resource::Accounts => &["limit", "cursor", "query"],
         Resource::Billing | Resource::Health => &[],
+        Resource::Events => &["userId", "lastEventId"],
         Resource::Stats | Resource::Reset => &["userId"],
         Resource::Transactions => &["userId", "limit", "cursor", "type", "contentType", "from", "to", "order"],
         Resource::Usage => &["userId", "granularity", "from", "to", "timezone"],

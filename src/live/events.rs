@@ -1,6 +1,6 @@
 //! What is sent: Server-Sent Events (HTML Living Standard §9.2). JSON has no line breaks, so each event's data is one line.
 
-use hyper::body::Bytes;
+use bytes::Bytes;
 
 use crate::ledger::{Stats, Transaction, TransactionId};
 
@@ -18,7 +18,9 @@ impl Events {
     /// Entries that were missed, oldest first, and then the account as it is with `newest` as the last one.
     pub(super) fn of(missed: &[Transaction], newest: TransactionId, stats: &str) -> Self {
         let mut events = Self::default();
-        missed.iter().for_each(|transaction| events.transaction(transaction));
+        for transaction in missed {
+            events.transaction(transaction);
+        }
         events.stats(newest, stats);
         events
     }

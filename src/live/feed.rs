@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use hyper::body::Bytes;
+use bytes::Bytes;
 use tokio::{
     sync::broadcast,
     task::AbortHandle,

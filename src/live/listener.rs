@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use hyper::body::Bytes;
+use bytes::Bytes;
 use tokio::{
     sync::{
         broadcast::{Receiver, error::RecvError},
@@ -116,13 +116,13 @@ impl Listener {
                 news = self.news.recv() => Some(news),
                 _ = self.comments.tick() => return Some(COMMENT),
             };
-            let Some(news) = news else { return self.end() };
+            let Some(news) = news else { return Some(self.end()) };
             match self.take(news).await {
                 Ok(Some(events)) => return Some(events),
                 Ok(None) => {}
                 Err(error) => {
                     log::warning(&format!("the events of user {} broke off: {error}", self.user));
-                    return self.end();
+                    return Some(self.end());
                 }
             }
         }
@@ -148,7 +148,7 @@ impl Listener {
                 self.catch_up().await
             }
             // The feed says why it ended.
-            Err(RecvError::Closed) => Ok(self.end()),
+            Err(RecvError::Closed) => Ok(Some(self.end())),
         }
     }
 
@@ -161,9 +161,9 @@ impl Listener {
         Ok(Some(events.into_bytes()))
     }
 
-    fn end(&mut self) -> Option<Bytes> {
+    fn end(&mut self) -> Bytes {
         self.ended = true;
-        Some(RETRY)
+        RETRY
     }
 }
 

@@ -28,7 +28,7 @@ async fn sigterm_ends_an_idle_function_at_once() {
             let mut host = Host::start(function, &[("REDIS_URL", &url), key_of(function)]);
             if asked_before {
                 // Its connections, to the caller and to Redis, stay open.
-                host.call("u").await.0.ok();
+                assert_eq!(host.call("u").await.0.status, 200, "{function}");
             } else {
                 // The runtime listens for signals only just after it has said that it is ready.
                 let ping = reqwest::get(format!("http://127.0.0.1:{}/_vercel/ping", host.port())).await.unwrap();

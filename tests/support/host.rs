@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use super::{
     client::{Answer, Client, send},
     process::{PATIENCE, Process, free_port},
-    server::{Settings, executable},
+    server::{SHORT_STREAMS, Settings, executable},
 };
 
 /// What callers show.
@@ -118,7 +118,7 @@ impl Host {
         let port = free_port();
         let mut command = Command::new(program);
         command.current_dir(folder.path()).env("VERCEL_DEV_PORT", port.to_string()).env("VERCEL_IPC_PATH", &path);
-        let process = Process::start(command.envs(settings.iter().copied()));
+        let process = Process::start(command.envs([SHORT_STREAMS]).envs(settings.iter().copied()));
         let inbox = Arc::new(Inbox::default());
         let heard = Arc::clone(&inbox);
         let hearing = thread::spawn(move || {

@@ -113,6 +113,7 @@ impl Process {
         let own = [
             "JETON_API_KEYS",
             "JETON_BILLING_SECONDS",
+            "JETON_EVENTS_SECONDS",
             "JETON_CORS_ORIGINS",
             "JETON_LOCALE",
             "JETON_PREFIX",

@@ -46,6 +46,9 @@ pub(crate) fn executable(function: &str) -> &'static str {
 /// Settings for a process: names and values.
 pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
 
+/// A function's streams are short unless a test says otherwise: so whoever reads a whole answer comes to its end.
+pub(crate) const SHORT_STREAMS: (&str, &str) = ("JETON_EVENTS_SECONDS", "1");
+
 /// One instance of a function, in an empty working folder.
 pub(crate) struct Instance {
     pub(crate) process: Process,
@@ -74,7 +77,8 @@ impl Instance {
     ) -> Self {
         let port = free_port();
         let mut command = Command::new(executable);
-        command.current_dir(folder.path()).env("VERCEL_DEV_PORT", port.to_string()).envs(settings.iter().copied());
+        command.current_dir(folder.path()).env("VERCEL_DEV_PORT", port.to_string());
+        command.envs([SHORT_STREAMS]).envs(settings.iter().copied());
         let process = Process::start(&mut command);
         process.wait_for_line(|line| line.starts_with("Dev server listening"));
         Self { process, function, port, _folder: folder }

@@ -55,6 +55,8 @@ fn every_file_of_api_is_a_function_and_nothing_else_is() {
     }
     let billing = json_of(&function("billing").join(".vc-config.json"));
     assert_eq!(billing["maxDuration"], 60, "above the 45 seconds of a run");
+    let events = json_of(&function("events").join(".vc-config.json"));
+    assert_eq!(events["maxDuration"], 60, "above the 50 seconds of a stream");
 }
 
 #[test]
