@@ -53,6 +53,7 @@ mod reservations;
 mod restarts;
 mod settings;
 mod stores;
+mod subscription;
 mod tidy;
 mod timestamps;
 mod tls;

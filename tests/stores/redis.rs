@@ -91,27 +91,49 @@ fn numbers_after(text: &str, before: &str) -> Vec<u32> {
     text.split(before).skip(1).filter_map(|rest| digits(rest).parse().ok()).collect()
 }
 
-#[test]
-fn the_header_of_the_script_names_all_that_it_takes_and_says() {
-    let script = include_str!("../../src/store/commit.lua");
+/// A script without its header, and the lines of that.
+fn parts(script: &str) -> (String, Vec<&str>) {
     let (header, body): (Vec<&str>, Vec<&str>) = script.lines().partition(|line| line.starts_with("--"));
-    let body = body.join("\n");
-    let named = |name: &str| header.iter().any(|line| line.starts_with(&format!("-- {name} ")));
+    (body.join("\n"), header)
+}
 
-    for array in ["KEYS", "ARGV"] {
-        let positions = numbers_after(&body, &format!("{array}["));
-        assert!(positions.len() >= 2, "{array}: {positions:?}");
-        for position in &positions {
-            assert!(named(&format!("{array}[{position}]")), "{array}[{position}] is not in the header");
+#[test]
+fn the_headers_of_the_scripts_name_all_that_they_take() {
+    for (script, text) in [
+        ("commit.lua", include_str!("../../src/store/commit.lua")),
+        ("confirm.lua", include_str!("../../src/store/confirm.lua")),
+        ("follow.lua", include_str!("../../src/store/follow.lua")),
+        ("usage.lua", include_str!("../../src/store/usage.lua")),
+    ] {
+        let (body, header) = parts(text);
+        let named = |name: &str| header.iter().any(|line| line.starts_with(&format!("-- {name} ")));
+        for array in ["KEYS", "ARGV"] {
+            let positions = numbers_after(&body, &format!("{array}["));
+            assert!(!positions.is_empty(), "{script}: {array}");
+            for position in &positions {
+                assert!(named(&format!("{array}[{position}]")), "{script}: {array}[{position}] is not in the header");
+            }
+            let documented = numbers_after(&header.join("\n"), &format!("-- {array}["));
+            let last = *documented.iter().max().unwrap();
+            assert_eq!(documented, (1..=last).collect::<Vec<_>>(), "{script}, {array}: each position, once, in order");
+            // Only the last ones may be taken in another way: one after the other.
+            let rest = named(&format!("{array}[{last}..]")).then_some(last);
+            let taken = |position: &u32| positions.contains(position) || rest == Some(*position);
+            assert!(documented.iter().all(taken), "{script}, {array}: {documented:?} and {positions:?}");
         }
-        let documented = numbers_after(&header.join("\n"), &format!("-- {array}["));
-        let rest = documented.iter().max().unwrap();
-        assert!(named(&format!("{array}[{rest}..]")), "the last of {array} are not in the header");
-        assert_eq!(documented, (1..=*rest).collect::<Vec<_>>(), "{array}: every position, once, in order");
-        assert!(documented.iter().all(|position| position == rest || positions.contains(position)), "{array}");
-        let first =
-            if array == "KEYS" { "local first_record = " } else { "local first_entry, first_field, first_text = " };
-        assert_eq!(numbers_after(&body, first), [*rest], "where the rest of {array} begins");
+        assert!(header.iter().any(|line| line.starts_with("-- Repl")), "{script}: it does not say what it replies");
+    }
+}
+
+#[test]
+fn the_header_of_the_commit_says_where_the_rest_begins_and_what_is_replied() {
+    let (body, header) = parts(include_str!("../../src/store/commit.lua"));
+    let firsts = [("KEYS", "local first_record = "), ("ARGV", "local first_entry, first_field, first_text = ")];
+    for (array, first) in firsts {
+        let rest = numbers_after(&header.join("\n"), &format!("-- {array}[")).into_iter().max().unwrap();
+        let named = format!("-- {array}[{rest}..] ");
+        assert!(header.iter().any(|line| line.starts_with(&named)), "the last of {array} are not in the header");
+        assert_eq!(numbers_after(&body, first), [rest], "where the rest of {array} begins");
     }
 
     let mut words: Vec<&str> = ["return '", "return { '", "reply, found = { '"]

@@ -103,7 +103,7 @@ impl Cluster {
     /// The nodes that have slots, as they are now, and a text that differs when a slot has moved since, or a node has
     /// taken over.
     pub(super) async fn survey(&self) -> Result<(Vec<Arc<Connection>>, String), StoreError> {
-        self.forget_map();
+        self.forget(&self.current());
         // Both from one reading: what another call learns in between must not mix them.
         let reading = self.current();
         let map = self.map(&reading).await?;
@@ -121,9 +121,11 @@ impl Cluster {
         self.node_of(&self.current(), slot_of(key)).await
     }
 
-    /// Makes the next call read the map anew.
-    pub(super) fn forget_map(&self) {
-        self.forget(&self.current());
+    /// Reads the map anew. Meanwhile, and if it cannot be read, calls go by the one that there is.
+    pub(super) async fn read_map_again(&self) {
+        if let Ok(map) = self.read_map().await {
+            *self.reading.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(OnceCell::new_with(Some(Ok(map))));
+        }
     }
 
     fn nodes_in(&self, map: &SlotMap, reading: &Reading) -> Result<Vec<Arc<Connection>>, StoreError> {

@@ -53,11 +53,11 @@ impl Line {
         }
     }
 
-    /// Who has which slot is to be asked anew.
-    pub(super) fn forget_nodes(&self) {
+    /// Asks anew who has which slot. It holds up no call.
+    pub(super) async fn ask_for_nodes_again(&self) {
         match self {
             Self::Single(_) => {}
-            Self::Cluster(cluster) => cluster.forget_map(),
+            Self::Cluster(cluster) => cluster.read_map_again().await,
         }
     }
 

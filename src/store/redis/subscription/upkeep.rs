@@ -35,6 +35,8 @@ pub(super) struct Upkeep {
     placed: HashMap<UserId, String>,
     /// Those who have none.
     unplaced: HashSet<UserId>,
+    /// Whether they may belong elsewhere by now.
+    may_have_moved: bool,
     /// By address.
     outages: HashMap<String, Outage>,
 }
@@ -56,6 +58,7 @@ impl Upkeep {
             tasks: JoinSet::new(),
             placed: HashMap::new(),
             unplaced: HashSet::new(),
+            may_have_moved: false,
             outages: HashMap::new(),
         }
     }
@@ -118,14 +121,15 @@ impl Upkeep {
             self.tending.watched().set_prompt(&user, false);
             self.unplaced.insert(user);
         }
-        if loss.may_move_users() {
-            self.line.forget_nodes();
-        }
+        self.may_have_moved |= loss.may_move_users();
         self.lost(&address, &loss, was_well);
     }
 
     /// Places all whom it can. Gives when there is more to do.
     async fn place_all(&mut self) -> Option<Instant> {
+        if std::mem::take(&mut self.may_have_moved) {
+            self.line.ask_for_nodes_again().await;
+        }
         let mut next_attempt: Option<Instant> = None;
         for user in std::mem::take(&mut self.unplaced) {
             if let Err(until) = self.place(&user).await {
