@@ -5,6 +5,8 @@ mod chance;
 mod chaos;
 mod cuts;
 mod follower;
+mod followers;
 mod line;
 mod shown;
+mod slow;
 mod writers;

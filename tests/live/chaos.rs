@@ -11,19 +11,19 @@ use std::{
     time::Instant,
 };
 
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::join_all;
 use jeton::system;
 use serde_json::json;
-use tokio::{pin, sync::watch, task::JoinSet, time::timeout};
 
 use super::{
     chance::Chance,
     cuts::{self, STEPS, Stage, Step},
-    follower::{Counts, Follower, Seen},
+    follower::Counts,
+    followers::Followers,
     line::Line,
     writers::Writer,
 };
-use crate::support::{client::Client, process::PATIENCE, redis::Redis};
+use crate::support::{client::Client, redis::Redis};
 
 const USERS: usize = 4;
 /// For each user.
@@ -52,34 +52,6 @@ impl Drop for Story {
             let last = self.steps.len().saturating_sub(STEPS_PRINTED);
             eprintln!("the seed was {}; the last steps: {:#?}", self.seed, &self.steps[last..]);
         }
-    }
-}
-
-/// Those who follow.
-struct Followers {
-    tasks: JoinSet<()>,
-    seen: Vec<(String, Arc<Seen>)>,
-    received: watch::Sender<u64>,
-}
-
-impl Followers {
-    /// Waits for something, unless a follower fails meanwhile.
-    async fn unless_one_fails<T>(&mut self, what: &str, waited: impl Future<Output = T>) -> T {
-        let waited = timeout(PATIENCE * 2, waited);
-        pin!(waited);
-        let failed = self.tasks.join_next();
-        pin!(failed);
-        match select(waited, failed).await {
-            Either::Left((came, _)) => came.unwrap_or_else(|_| panic!("it did not come about: {what}")),
-            Either::Right((failed, _)) => panic!("a follower failed: {failed:?}"),
-        }
-    }
-
-    /// Waits until somebody was told something.
-    async fn are_told(&mut self) {
-        let mut received = self.received.subscribe();
-        let told = async move { received.changed().await.unwrap() };
-        self.unless_one_fails("somebody is told something", told).await;
     }
 }
 
@@ -117,54 +89,27 @@ async fn a_thousand_cuts_under_load_and_everybody_shows_what_the_server_has() {
     for _ in 0..USERS * FOLLOWERS {
         to_function.push(Line::to(function.port()).await);
     }
-    let mut followers = start_followers(&client, &users, &to_function);
+    let mut followers = Followers::new(&client);
+    for (number, line) in to_function.iter().enumerate() {
+        followers.add(&users[number % USERS], line.port());
+    }
     let mut stage = Stage { redis, _folder: folder, to_redis, function, to_function, client, users, resets: 0 };
 
     for step in cuts::in_some_order(&mut chance) {
         followers.are_told().await;
         story.add(step);
-        followers.unless_one_fails("the cut is made", stage.make(step, &mut chance)).await;
+        followers.unless_one_fails("the step is made", stage.make(step, &mut chance)).await;
     }
     let cutting = story.begun.elapsed();
     over.store(true, Ordering::SeqCst);
     let calls: u64 = join_all(writers).await.into_iter().map(Result::unwrap).sum();
-    let entries = compare(&mut followers, &stage.client, &stage.users).await;
+    let mut entries = Vec::new();
+    for user in &stage.users {
+        let seen = followers.seen.iter().filter(|(of, _)| of == user);
+        let seen: Vec<_> = seen.map(|(_, seen)| Arc::clone(seen)).collect();
+        entries.push(followers.show_all(user, &seen).await);
+    }
     report(&followers, seed, &format!("{cutting:.0?}, {calls} calls, {entries:?} entries at the end"));
-}
-
-fn start_followers(client: &Client, users: &[String], lines: &[Line]) -> Followers {
-    let (mut tasks, mut seen, received) = (JoinSet::new(), Vec::new(), watch::Sender::new(0));
-    for (number, line) in lines.iter().enumerate() {
-        let (user, own) = (users[number % USERS].clone(), Arc::<Seen>::default());
-        seen.push((user.clone(), Arc::clone(&own)));
-        let events = format!("http://127.0.0.1:{}/api/events?userId={user}", line.port());
-        tasks.spawn(Follower { user, events, client: client.clone(), seen: own, received: received.clone() }.run());
-    }
-    Followers { tasks, seen, received }
-}
-
-/// Waits until every follower has what the server has, entry for entry. Gives how many entries there are.
-async fn compare(followers: &mut Followers, client: &Client, users: &[String]) -> Vec<usize> {
-    let mut lengths = Vec::new();
-    for user in users {
-        let seen: Vec<_> =
-            followers.seen.iter().filter(|(of, _)| of == user).map(|(_, seen)| Arc::clone(seen)).collect();
-        let (mut history, mut stats) = (Vec::new(), json!(null));
-        let are_same = timeout(PATIENCE, async {
-            // What was left to time changes the stats for a while yet.
-            while history.is_empty() || !seen.iter().all(|seen| seen.shown.lock().unwrap().is(&history, &stats)) {
-                (history, stats) = (client.history(user).await, client.stats(user).await);
-                history.reverse();
-            }
-        });
-        if followers.unless_one_fails("the end", are_same).await.is_err() {
-            for seen in &seen {
-                assert_eq!(seen.shown.lock().unwrap().all(), (history.clone(), stats.clone()), "{user}");
-            }
-        }
-        lengths.push(history.len());
-    }
-    lengths
 }
 
 fn report(followers: &Followers, seed: u64, run: &str) {

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     select,
     sync::{Notify, watch},
     task::AbortHandle,
@@ -19,6 +19,9 @@ use tokio::{
 
 /// How much is handed on at once, in bytes.
 const PIECE_MAX: usize = 16 * 1024;
+
+/// How much a narrow line holds, in bytes.
+const NARROW: u32 = 64 * 1_024;
 
 /// The line. Each connection to it leads to a port of this machine.
 pub(super) struct Line {
@@ -28,6 +31,8 @@ pub(super) struct Line {
 }
 
 struct State {
+    /// How much the system takes of what comes back while the line takes nothing, in bytes.
+    buffer: Option<u32>,
     /// Where new connections lead.
     to: AtomicU16,
     /// How many more bytes come back before the connection over which they come is cut.
@@ -52,9 +57,19 @@ enum Fate {
 impl Line {
     /// A line to `port`.
     pub(super) async fn to(port: u16) -> Self {
+        Self::with_buffer(port, None).await
+    }
+
+    /// The same, which holds little of what comes back.
+    pub(super) async fn narrow(port: u16) -> Self {
+        Self::with_buffer(port, Some(NARROW)).await
+    }
+
+    async fn with_buffer(port: u16, buffer: Option<u32>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let local = listener.local_addr().unwrap().port();
         let state = Arc::new(State {
+            buffer,
             to: AtomicU16::new(port),
             left: Mutex::default(),
             cut: Notify::new(),
@@ -114,8 +129,18 @@ impl Line {
 
     /// Hands nothing on until something has waited for it.
     pub(super) async fn hold(&self) {
-        self.state.holding.send_replace(true);
+        self.stop();
         self.state.held.notified().await;
+        self.go_on();
+    }
+
+    /// Hands nothing on, and takes nothing, but for one piece in each connection.
+    pub(super) fn stop(&self) {
+        self.state.holding.send_replace(true);
+    }
+
+    /// Hands everything on again.
+    pub(super) fn go_on(&self) {
         self.state.holding.send_replace(false);
     }
 }
@@ -128,7 +153,11 @@ impl Drop for Line {
 
 async fn hand_on(state: Arc<State>, mut client: TcpStream) -> io::Result<()> {
     let mut fate = state.fate.subscribe();
-    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, state.to.load(Ordering::SeqCst))).await?;
+    let server = TcpSocket::new_v4()?;
+    if let Some(size) = state.buffer {
+        server.set_recv_buffer_size(size)?;
+    }
+    let mut server = server.connect((Ipv4Addr::LOCALHOST, state.to.load(Ordering::SeqCst)).into()).await?;
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;
     }
