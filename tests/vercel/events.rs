@@ -66,7 +66,7 @@ async fn a_stream_comes_as_it_is_sent_and_ends_with_its_reader() {
     assert_eq!(headers["content-type"], "text/event-stream");
     assert_eq!(headers["cache-control"], "no-store, no-transform");
     drop(response);
-    let listeners = || redis.info("clients", "pubsub_clients");
+    let listeners = || redis.command::<String>(&["CLIENT", "LIST", "TYPE", "pubsub"]).lines().count();
     wait_until("nobody listens any more", || listeners() == 0);
 
     let mut events = open(&client, None).await;
