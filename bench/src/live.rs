@@ -14,6 +14,9 @@ use crate::{
 /// How many debits are told of before anything is measured.
 const WARM_UP: usize = 20;
 
+/// Of fewer listeners it cannot be said how much memory one takes.
+const FEW: u32 = 100;
+
 /// Files that are open besides the connections of listeners.
 const OTHER_FILES: usize = 100;
 
@@ -30,7 +33,8 @@ struct Case {
     told: [Figures; 3],
     /// The last listener since the answer.
     last_after_answer: Figures,
-    memory_kib: f64,
+    /// Of one listener. `None` where there are few: memory is taken by the page.
+    memory_kib: Option<f64>,
     connections: usize,
 }
 
@@ -38,7 +42,7 @@ impl Case {
     fn new(name: String, users: usize, listeners_each: usize) -> Self {
         let (answered, last_after_answer) = (Figures::default(), Figures::default());
         let told = [(); 3].map(|()| Figures::default());
-        Self { name, users, listeners_each, answered, told, last_after_answer, memory_kib: f64::NAN, connections: 0 }
+        Self { name, users, listeners_each, answered, told, last_after_answer, memory_kib: None, connections: 0 }
     }
 
     fn measure(&mut self, rounds: usize, folder: &Path) -> Result<(), String> {
@@ -66,7 +70,9 @@ impl Case {
             }
         }
         let count = u32::try_from(self.users.saturating_mul(self.listeners_each)).map_err(|error| error.to_string())?;
-        self.memory_kib = (function.memory_kib()? - before) / f64::from(count);
+        if count >= FEW {
+            self.memory_kib = Some((function.memory_kib()? - before) / f64::from(count));
+        }
         // The other function has one.
         self.connections = redis.connections()?.saturating_sub(1);
         Ok(())
@@ -130,6 +136,7 @@ fn print(cases: &[Case], rounds: usize) {
     for Case { name, answered, told: [first, middle, last], last_after_answer, memory_kib, connections, .. } in cases {
         let [answered, first, middle, last, after] = [answered, first, middle, last, last_after_answer]
             .map(|figures| format!("{:.2} / {:.2}", figures.median(), figures.percentile(99)));
-        println!("| {name} | {answered} | {first} | {middle} | {last} | {after} | {memory_kib:.1} | {connections} |");
+        let memory = memory_kib.map(|kib| format!("{kib:.1}")).unwrap_or_default();
+        println!("| {name} | {answered} | {first} | {middle} | {last} | {after} | {memory} | {connections} |");
     }
 }

@@ -2,7 +2,6 @@
 //! Redis, of Redis itself. Whoever follows has what the server has, at every stats event and at the end.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -105,9 +104,8 @@ async fn a_thousand_cuts_under_load_and_everybody_shows_what_the_server_has() {
     let calls: u64 = join_all(writers).await.into_iter().map(Result::unwrap).sum();
     let mut entries = Vec::new();
     for user in &stage.users {
-        let seen = followers.seen.iter().filter(|(of, _)| of == user);
-        let seen: Vec<_> = seen.map(|(_, seen)| Arc::clone(seen)).collect();
-        entries.push(followers.show_all(user, &seen).await);
+        let all = followers.of(user);
+        entries.push(followers.show_all(user, &all).await);
     }
     report(&followers, seed, &format!("{cutting:.0?}, {calls} calls, {entries:?} entries at the end"));
 }
@@ -123,9 +121,8 @@ fn report(followers: &Followers, seed: u64, run: &str) {
         resets += shown.resets;
         missed_too_much += shown.missed_too_much;
     }
-    let cuts: HashMap<_, _> = STEPS.iter().map(|(step, times)| (format!("{step:?}"), times)).collect();
     println!(
-        "seed {seed}: {cuts:?} in {run}; {all:?}; began anew after a reset {resets} times, and {missed_too_much} \
-              times as more than 1 000 entries were missed"
+        "seed {seed}, {run}: {STEPS:?}; {all:?}; began anew {resets} times after a reset and {missed_too_much} times after \
+              more than 1 000 entries"
     );
 }

@@ -39,6 +39,12 @@ impl Followers {
         seen
     }
 
+    /// What those see who follow `user`.
+    pub(super) fn of(&self, user: &str) -> Vec<Arc<Seen>> {
+        let of_user = self.seen.iter().filter(|(of, _)| of == user);
+        of_user.map(|(_, seen)| Arc::clone(seen)).collect()
+    }
+
     /// Waits for something, unless a follower fails meanwhile.
     pub(super) async fn unless_one_fails<T>(&mut self, what: &str, waited: impl Future<Output = T>) -> T {
         let waited = timeout(PATIENCE * 2, waited);
