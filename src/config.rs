@@ -1,6 +1,7 @@
 //! Every setting, read once from the environment, and in development from the `.env` files beside it (contract §7).
 
 mod env_files;
+mod sessions;
 
 use std::{collections::HashMap, ffi::OsString, path::Path, time::Duration};
 
@@ -8,6 +9,7 @@ use crate::{
     authorities::Authorities,
     credentials::{Credentials, Holder, Scope},
     locale::Locale,
+    session::{SECRET_BYTES_MIN, SessionSettings},
     stage::{Signs, Stage},
 };
 
@@ -40,6 +42,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// `JETON_API_KEYS` and `CRON_SECRET`: who may call.
     pub credentials: Credentials,
+    /// `JETON_JWT_SECRET`, `JETON_JWKS_URL`, `JETON_JWT_ISSUER` and `JETON_JWT_AUDIENCE`: who may issue user tokens.
+    pub sessions: SessionSettings,
     /// `JETON_BILLING_SECONDS`: how long one billing sweep runs at most.
     pub billing_time: Duration,
     /// `JETON_EVENTS_SECONDS`: how long one stream of events lasts at most.
@@ -117,6 +121,7 @@ impl Config {
             )
             .into());
         }
+        let sessions = sessions::sessions(value, is_open(stage, &credentials))?;
         Ok(Self {
             stage,
             redis_url: value("REDIS_URL").map(str::to_owned),
@@ -126,10 +131,32 @@ impl Config {
             locale: locale(value("JETON_LOCALE"))?,
             cors_origins: list(value("JETON_CORS_ORIGINS")).map(origin).collect::<Result<_, _>>()?,
             credentials,
+            sessions,
             billing_time: billing_time(value("JETON_BILLING_SECONDS"))?,
             events_time: events_time(value("JETON_EVENTS_SECONDS"))?,
         })
     }
+
+    /// Whether everybody may call everything: in development, as long as no keys are configured (contract §5).
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        is_open(self.stage, &self.credentials)
+    }
+
+    /// What the operator should know of settings that are used all the same.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let short = self.sessions.secret.as_ref().is_some_and(|secret| secret.len() < SECRET_BYTES_MIN);
+        let warning = format!(
+            "JETON_JWT_SECRET has fewer than {SECRET_BYTES_MIN} bytes (RFC 7518 section 3.2), and is easier to guess than it \
+             need be; the setting is used"
+        );
+        short.then_some(warning).into_iter().collect()
+    }
+}
+
+fn is_open(stage: Stage, credentials: &Credentials) -> bool {
+    stage == Stage::Development && !credentials.has_service_keys()
 }
 
 fn list(value: Option<&str>) -> impl Iterator<Item = &str> {

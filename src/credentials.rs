@@ -8,11 +8,11 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 pub enum Scope {
     /// Reads of every user.
     Read,
-    /// + generations.
+    /// + generations, reservations, sessions.
     Spend,
-    /// + tokens.
+    /// + tokens, refunds.
     Credit,
-    /// + reset.
+    /// + reset, accounts.
     Admin,
 }
 

@@ -26,6 +26,7 @@ mod reservations;
 mod reset;
 mod resource;
 mod respond;
+mod sessions;
 mod stats;
 mod stream;
 mod tokens;

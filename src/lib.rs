@@ -13,10 +13,10 @@
 //! - [`live`]: tells open browsers of every change, in order and without a gap.
 //! - [`verify`]: proves every account against its history, for the operator; [`export`] writes all of them out.
 //! - [`http`]: requests to commands, outcomes to responses, on the platform and in the local server.
-//! - [`config`]: every setting, read once; [`credentials`]: who holds a key; [`authorities`]: who vouches for Redis.
-//!   [`stage`] decides between development and production, [`locale`] between languages; [`system`] is the clock and
-//!   chance, [`log`] the lines for the operator, [`unreadable`] what they say of damaged JSON; [`weighted`] reads what a
-//!   caller likes best. [`mutation`] is for the simulation alone.
+//! - [`config`]: every setting, read once; [`credentials`]: who holds a key; [`session`]: user tokens, issued and judged;
+//!   [`authorities`]: who vouches for Redis. [`stage`] decides between development and production, [`locale`] between
+//!   languages; [`system`] is the clock and chance, [`log`] the lines for the operator, [`unreadable`] what they say of
+//!   damaged JSON; [`weighted`] reads what a caller likes best. [`mutation`] is for the simulation alone.
 
 pub mod authorities;
 pub mod committer;
@@ -31,6 +31,7 @@ pub mod locale;
 pub mod log;
 pub mod mutation;
 pub mod plans;
+pub mod session;
 pub mod stage;
 pub mod stats_service;
 pub mod store;

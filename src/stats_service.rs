@@ -322,6 +322,14 @@ impl StatsService {
         self.execute(user, Command::Touch, Caller { locale, idempotency: None }).await
     }
 
+    /// Remembers the answer to a caller who changes nothing under the caller's key. Bills what fell due, as all do.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn remember(&self, user: &UserId, caller: Caller) -> Result<Reply, StoreError> {
+        self.execute(user, Command::Touch, caller).await
+    }
+
     async fn execute(&self, user: &UserId, command: Command, caller: Caller) -> Result<Reply, StoreError> {
         let Caller { locale, idempotency } = caller;
         self.committer.execute(user, Request { command, locale, idempotency }, deadline()).await

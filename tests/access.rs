@@ -27,6 +27,7 @@ async fn who_may_do_what() {
         ("POST", "reservations", json!({"userId": "u", "amount": 9_999_999}), "spend", 402),
         ("PATCH", "reservations", json!({"userId": "u", "reservationId": "res_x", "action": "release"}), "spend", 404),
         ("POST", "refunds", json!({"userId": "u", "transactionId": "1-0"}), "credit", 404),
+        ("POST", "sessions", json!({"userId": "u", "ttlSeconds": 0}), "spend", 400),
         ("POST", "reset", json!({"userId": ""}), "admin", 400),
         ("GET", "accounts", Value::Null, "admin", 200),
         ("PATCH", "accounts", json!({"userId": "u"}), "admin", 400),
@@ -84,7 +85,7 @@ async fn in_production_nothing_is_open() {
         {
             assert_problem(&client.get(path).await, 401, "unauthenticated");
         }
-        for function in ["generations", "tokens", "reset"] {
+        for function in ["generations", "tokens", "sessions", "reset"] {
             assert_problem(&client.post(function, json!({"userId": "u", "amount": 1})).await, 401, "unauthenticated");
         }
         assert_eq!(client.get("health").await.status, 200, "{backend:?}");

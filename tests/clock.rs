@@ -169,6 +169,7 @@ fn calls() -> Vec<(Method, &'static str, Value)> {
         (Method::POST, "generations", json!({"userId": "u"})),
         (Method::POST, "tokens", json!({"userId": "u", "amount": 1})),
         (Method::POST, "refunds", json!({"userId": "u", "transactionId": "1-0"})),
+        (Method::POST, "sessions", json!({"userId": "u"})),
         (Method::POST, "reset", json!({"userId": "u"})),
         (Method::POST, "reservations", json!({"userId": "u", "amount": 1})),
         (Method::PATCH, "reservations", json!({"userId": "u", "reservationId": id, "action": "release"})),

@@ -79,8 +79,8 @@ fn the_limits_of_vercel_json_leave_each_function_its_time() {
         assert!(function["maxDuration"].as_u64().unwrap() <= 60 && limit(pattern, "memory") <= 1024, "{pattern}");
     }
     assert!(FUNCTIONS.len() <= 12 && settings["crons"].as_array().unwrap().len() == 1);
-    assert!(section("1. The project").contains("Ten functions"));
-    assert_eq!(FUNCTIONS.len(), 10);
+    assert!(section("1. The project").contains("Eleven functions"));
+    assert_eq!(FUNCTIONS.len(), 11);
 }
 
 #[test]
@@ -109,7 +109,9 @@ fn the_deploy_button_asks_for_settings_that_there_are() {
     let (_, stores) = form_urlencoded::parse(query.as_bytes()).next().unwrap();
     let stores: Value = serde_json::from_str(&stores).unwrap();
     assert_eq!(stores[0]["integrationSlug"], "redis");
-    for name in ["JETON_API_KEYS", "CRON_SECRET", "JETON_PREFIX", "JETON_REDIS_CA", "JETON_WAIT_REPLICAS"] {
+    for name in
+        ["JETON_API_KEYS", "CRON_SECRET", "JETON_JWT_SECRET", "JETON_PREFIX", "JETON_REDIS_CA", "JETON_WAIT_REPLICAS"]
+    {
         assert!(GUIDE.contains(name) && include_str!("../README.md").contains(&format!("| `{name}`")), "{name}");
     }
 }

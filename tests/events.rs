@@ -4,6 +4,7 @@ mod begin;
 mod ends;
 mod faults;
 mod places;
+mod sessions;
 mod time;
 
 use reqwest::{Method, RequestBuilder};

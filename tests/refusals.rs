@@ -10,8 +10,15 @@ use crate::support::{
 };
 
 pub(crate) const KEYS: &str = "web:read:r-secret,app:spend:s-secret,shop:credit:c-secret,ops:admin:a-secret";
-const SETTINGS: [(&str, &str); 4] =
-    [("VERCEL_ENV", "production"), ("JETON_API_KEYS", KEYS), ("CRON_SECRET", "cron-secret"), SHORT_STREAMS];
+/// What user tokens are signed with.
+pub(crate) const USER_TOKEN_SECRET: &str = "a-secret-of-the-tests-with-32-bytes";
+const SETTINGS: [(&str, &str); 5] = [
+    ("VERCEL_ENV", "production"),
+    ("JETON_API_KEYS", KEYS),
+    ("CRON_SECRET", "cron-secret"),
+    ("JETON_JWT_SECRET", USER_TOKEN_SECRET),
+    SHORT_STREAMS,
+];
 
 /// 2^53, the first integer that JavaScript cannot tell from its neighbour.
 const TOO_MANY: u64 = 9_007_199_254_740_992;
@@ -103,6 +110,13 @@ async fn fields_are_checked() {
         ("tokens", json!({"userId": "u", "amount": 1, "priority": null}), "priority"),
         ("generations", json!({"userId": "u", "priority": 1}), "priority"),
         ("generations", json!({"userId": "u", "expiresAt": "2998-12-05T00:00:00Z"}), "expiresAt"),
+        ("sessions", json!({}), "userId"),
+        ("sessions", json!({"userId": "a b"}), "userId"),
+        ("sessions", json!({"userId": "u", "ttlSeconds": 0}), "ttlSeconds"),
+        ("sessions", json!({"userId": "u", "ttlSeconds": 86_401}), "ttlSeconds"),
+        ("sessions", json!({"userId": "u", "ttlSeconds": "900"}), "ttlSeconds"),
+        ("sessions", json!({"userId": "u", "ttlSeconds": null}), "ttlSeconds"),
+        ("sessions", json!({"userId": "u", "scope": "admin"}), "scope"),
         ("reset", json!({"userId": "u", "force": true}), "force"),
         ("reset", json!({}), "userId"),
     ];
@@ -214,6 +228,7 @@ async fn methods_are_checked_first() {
             ("generations", "POST, OPTIONS"),
             ("tokens", "POST, OPTIONS"),
             ("reset", "POST, OPTIONS"),
+            ("sessions", "POST, OPTIONS"),
             ("refunds", "POST, OPTIONS"),
             ("reservations", "GET, HEAD, POST, PATCH, OPTIONS"),
         ] {

@@ -1,6 +1,8 @@
 //! The settings: what is development, where settings come from, what a bad one is told, who holds which key, and which
 //! language a caller is spoken to in (contract §5 and §7).
 
+mod sessions;
+
 use std::{fs, path::Path, time::Duration};
 
 use jeton::{
@@ -108,6 +110,10 @@ fn without_settings_the_defaults_hold() {
             ("JETON_EVENTS_SECONDS", ""),
             ("JETON_WAIT_REPLICAS", ""),
             ("JETON_REDIS_CA", "\n"),
+            ("JETON_JWKS_URL", " "),
+            ("JETON_JWT_AUDIENCE", ""),
+            ("JETON_JWT_ISSUER", " "),
+            ("JETON_JWT_SECRET", "\t"),
             ("CRON_SECRET", " "),
             ("REDIS_URL", "\t"),
         ],
@@ -190,6 +196,13 @@ fn a_bad_setting_is_named_with_an_example_and_without_its_value() {
         ("JETON_WAIT_REPLICAS", "s3cr3t-n3v3r-shown", "JETON_WAIT_REPLICAS=1"),
         ("JETON_WAIT_REPLICAS", "-1", "JETON_WAIT_REPLICAS=1"),
         ("JETON_WAIT_REPLICAS", "6", "JETON_WAIT_REPLICAS=1"),
+        ("JETON_JWKS_URL", SECRET, "JETON_JWKS_URL=https://auth.example/.well-known/jwks.json"),
+        ("JETON_JWKS_URL", "https://", "JETON_JWKS_URL=https://auth.example/"),
+        ("JETON_JWKS_URL", "https:///keys", "JETON_JWKS_URL=https://auth.example/"),
+        ("JETON_JWKS_URL", "ftp://auth.example/s3cr3t-n3v3r-shown", "JETON_JWKS_URL=https://auth.example/"),
+        ("JETON_JWKS_URL", "http://auth.example/s3cr3t-n3v3r-shown", "JETON_JWKS_URL=https://auth.example/"),
+        ("JETON_JWKS_URL", "http://localhost.auth.example/s3cr3t-n3v3r-shown", "JETON_JWKS_URL=https://auth.example/"),
+        ("JETON_JWKS_URL", "https://me:s3cr3t-n3v3r-shown@auth.example/", "JETON_JWKS_URL=https://auth.example/"),
     ] {
         let message = refused(read(&[(name, value)]));
         assert!(message.starts_with(&format!("{name} ")), "{name}={value}: {message}");

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 static FOLDER: Lazy<TempDir> = Lazy::new(|| tempfile::tempdir().unwrap());
 
 /// How each refusal begins, and all that it can say.
-const REFUSALS: [(&str, &str); 15] = [
+const REFUSALS: [(&str, &str); 18] = [
     (".env", " has a line that is not NAME=value or NAME=\"value\""),
     ("JETON_API_KEYS", " must list name:scope:secret, separated by commas"),
     ("JETON_API_KEYS", " has a key without a name or without a secret"),
@@ -27,6 +27,13 @@ const REFUSALS: [(&str, &str); 15] = [
     ("JETON_REDIS_CA", " must hold whole certificates, and holds one that cannot be read"),
     ("JETON_REDIS_CA", " must hold certificates alone, and holds a private key"),
     ("JETON_REDIS_CA", " must hold certificates alone, and holds something else as well"),
+    (
+        "JETON_JWKS_URL",
+        " must be an https:// URL without a user and a password, or an http:// URL of this machine (localhost, 127.0.0.1, \
+         [::1])",
+    ),
+    ("JETON_JWT_ISSUER", " must be set where JETON_JWKS_URL is, to the `iss` of the provider's tokens"),
+    ("JETON_JWT_AUDIENCE", " must be set where JETON_JWKS_URL is, to the `aud` of the tokens for Jeton"),
     ("JETON_WAIT_REPLICAS", " must be a number of replicas from 0 to 5"),
     ("JETON_PREFIX", " must be at most 64 of A-Z a-z 0-9 . _ : -"),
     ("JETON_LOCALE", " must be fr or en"),
@@ -65,10 +72,13 @@ const ITEM_CAUSES: [&str; 6] = [
 ];
 
 /// What each refusal that has an example ends with.
-const EXAMPLES: [&str; 9] = [
+const EXAMPLES: [&str; 12] = [
     "; for example JETON_API_KEYS=web:spend:a-long-random-secret,ops:admin:another-secret",
     "; for example CRON_SECRET=a-long-random-secret",
     "; for example JETON_REDIS_CA=\"-----BEGIN CERTIFICATE-----\\nMIIB…\\n-----END CERTIFICATE-----\"",
+    "; for example JETON_JWKS_URL=https://auth.example/.well-known/jwks.json",
+    "; for example JETON_JWT_ISSUER=https://auth.example/",
+    "; for example JETON_JWT_AUDIENCE=https://tokens.example",
     "; for example JETON_WAIT_REPLICAS=1",
     "; for example JETON_PREFIX=jeton-preview",
     "; for example JETON_LOCALE=fr",

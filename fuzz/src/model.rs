@@ -52,7 +52,9 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
         return Expected::Options;
     }
     let methods: &[Method] = match sent.resource {
-        Resource::Generations | Resource::Refunds | Resource::Tokens | Resource::Reset => &[Method::POST],
+        Resource::Generations | Resource::Refunds | Resource::Tokens | Resource::Reset | Resource::Sessions => {
+            &[Method::POST]
+        }
         Resource::Reservations => &[Method::GET, Method::HEAD, Method::POST, Method::PATCH],
         Resource::Accounts => &[Method::GET, Method::HEAD, Method::PATCH],
         Resource::Billing
@@ -156,7 +158,7 @@ fn access(sent: &Sent) -> Option<&'static str> {
         Resource::Billing => Holder::Cron,
         Resource::Events | Resource::Stats | Resource::Transactions | Resource::Usage => Holder::Service(0),
         Resource::Reservations => Holder::Service(u8::from(changes(&sent.method))),
-        Resource::Generations => Holder::Service(1),
+        Resource::Generations | Resource::Sessions => Holder::Service(1),
         Resource::Refunds | Resource::Tokens => Holder::Service(2),
         Resource::Accounts | Resource::Reset => Holder::Service(3),
     };
@@ -181,6 +183,7 @@ fn names(sent: &Sent) -> &'static [&'static str] {
         Resource::Billing | Resource::Health => &[],
         Resource::Events => &["userId", "lastEventId"],
         Resource::Stats | Resource::Reset => &["userId"],
+        Resource::Sessions => &["userId", "ttlSeconds"],
         Resource::Transactions => &["userId", "limit", "cursor", "type", "contentType", "from", "to", "order"],
         Resource::Usage => &["userId", "granularity", "from", "to", "timezone"],
         Resource::Reservations if sent.method == Method::POST => {

@@ -17,7 +17,9 @@ use serde_json::Map;
 use vercel_runtime::ResponseBody;
 
 use super::{
-    Response, access, accounts, billing,
+    Response,
+    access::{self, Asked},
+    accounts, billing,
     call::{Call, Trace, discard, milliseconds, read_body},
     cors, events,
     function::Function,
@@ -25,13 +27,15 @@ use super::{
     problem::{Failure, Problem},
     refunds, reservations, reset,
     resource::{Resource, changes},
-    respond, stats, tokens, transactions, usage,
+    respond, sessions, stats, tokens, transactions, usage,
 };
 use crate::{
+    committer::Surroundings,
     config::{Config, ConfigError},
     live::Live,
     log::{self, Level},
     plans::Catalogue,
+    session::Sessions,
     stats_service::StatsService,
     store::{
         StoreError,
@@ -49,6 +53,7 @@ pub struct App {
 
 struct Settings {
     config: Config,
+    sessions: Sessions,
     catalogue: &'static Catalogue,
     service: Result<Arc<StatsService>, StoreError>,
     live: Result<Live, StoreError>,
@@ -72,11 +77,15 @@ impl App {
     pub fn new(config: Result<Config, ConfigError>, store: Result<Arc<dyn Follow>, StoreError>) -> Self {
         let settings = config.map_err(|error| error.to_string()).and_then(|config| {
             let catalogue = Catalogue::built_in().map_err(|error| error.to_string())?;
+            for warning in config.warnings() {
+                log::warning(&warning);
+            }
+            let sessions = Sessions::new(config.sessions.clone());
             let (stage, locale) = (config.stage, config.locale);
             let service = store.clone().map(|store| StatsService::new(store, catalogue, stage, Arc::new(System)));
             let service = service.map(Arc::new);
             let live = service.clone().and_then(|service| Ok(Live::new(service, store?, locale)));
-            Ok(Settings { config, catalogue, service, live })
+            Ok(Settings { config, sessions, catalogue, service, live })
         });
         Self { settings, warned_open: AtomicBool::new(false) }
     }
@@ -149,9 +158,11 @@ impl App {
             return Err(Problem::MethodNotAllowed { allow: resource.allow() }.into());
         }
         let internal = |cause: &String| Failure { problem: Problem::Internal, cause: Some(cause.clone()) };
-        let Settings { config, catalogue, service, live } = self.settings.as_ref().map_err(internal)?;
+        let Settings { config, sessions, catalogue, service, live } = self.settings.as_ref().map_err(internal)?;
         let (method, headers) = (&request.method, &request.headers);
-        let access = access::check(config, resource, method, headers)?;
+        let query = request.uri.query();
+        let asked = Asked { resource, method, headers, query };
+        let access = access::check(config, sessions, &asked, System.now()).await?;
         let body = if changes(method) {
             if let Ok(service) = service {
                 service.store().prepare();
@@ -160,8 +171,8 @@ impl App {
         } else {
             Bytes::new()
         };
-        let query = request.uri.query();
-        let call = Call { resource, method, config, service, live, catalogue, access, trace, headers, query, body };
+        let call =
+            Call { resource, method, config, sessions, service, live, catalogue, access, trace, headers, query, body };
         // Boxed, so that every request carries the future of what it asks for and not the largest of all.
         let answer: BoxFuture<'_, _> = match resource {
             Resource::Accounts if method == Method::PATCH => Box::pin(accounts::patch(&call)),
@@ -175,6 +186,7 @@ impl App {
             Resource::Reservations if method == Method::PATCH => Box::pin(reservations::patch(&call)),
             Resource::Reservations => Box::pin(reservations::get(&call)),
             Resource::Reset => Box::pin(reset::post(&call)),
+            Resource::Sessions => Box::pin(sessions::post(&call)),
             Resource::Stats => Box::pin(stats::get(&call)),
             Resource::Tokens => Box::pin(tokens::post(&call)),
             Resource::Transactions => Box::pin(transactions::get(&call)),
@@ -207,7 +219,7 @@ impl App {
 
     /// Whether this is the first call that only came in because everything is open.
     fn warns_open(&self, resource: Resource) -> bool {
-        let open = self.settings.as_ref().is_ok_and(|settings| access::is_open(&settings.config));
+        let open = self.settings.as_ref().is_ok_and(|settings| settings.config.is_open());
         open && resource != Resource::Health && !self.warned_open.swap(true, Ordering::Relaxed)
     }
 }

@@ -26,6 +26,7 @@ use crate::{
     live::Live,
     locale::Locale,
     plans::Catalogue,
+    session::Sessions,
     stage::Stage,
     stats_service::StatsService,
     store::{IdempotencyKey, StoreError},
@@ -95,6 +96,7 @@ pub(super) struct Call<'a> {
     pub(super) resource: Resource,
     pub(super) method: &'a Method,
     pub(super) config: &'a Config,
+    pub(super) sessions: &'a Sessions,
     pub(super) service: &'a Result<Arc<StatsService>, StoreError>,
     pub(super) live: &'a Result<Live, StoreError>,
     pub(super) catalogue: &'static Catalogue,
@@ -130,7 +132,7 @@ impl Call<'_> {
     }
 
     /// Where the caller wants the user's test clock to stand. Only in development.
-    fn clock(&self) -> Result<Option<Timestamp>, Problem> {
+    pub(super) fn clock(&self) -> Result<Option<Timestamp>, Problem> {
         let mut values = self.headers.get_all(CLOCK).iter();
         let Some(value) = values.next() else { return Ok(None) };
         let alone = values.next().is_none() && self.config.stage == Stage::Development;
@@ -138,10 +140,11 @@ impl Call<'_> {
         at.map(Some).ok_or_else(|| Problem::invalid_field("Jeton-Clock", Reason::NotAClock))
     }
 
-    /// Whom the request is about. Only where everybody may call may it be left out.
+    /// Whom the request is about. It may be left out where everybody may call, and by who comes with a user token.
     pub(super) fn user(&self, given: Option<&str>) -> Result<UserId, Problem> {
-        let user = match (given, self.access) {
+        let user = match (given, &self.access) {
             (Some(text), _) => UserId::new(text).ok_or_else(|| Problem::invalid_field("userId", Reason::NotAUserId))?,
+            (None, Access::User(session)) => session.user.clone(),
             (None, Access::Open) => self.catalogue.test_user().clone(),
             (None, Access::Granted) => return Err(Problem::invalid_field("userId", Reason::Required)),
         };

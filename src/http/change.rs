@@ -12,7 +12,7 @@ use super::{
     respond,
 };
 use crate::{
-    committer::{Decision, Idempotency, Reply},
+    committer::{Idempotency, Render, Reply},
     ledger::{Outcome, ReservationStats, Stats, Transaction, UserId},
     locale::Locale,
     stats_service::{Caller, StatsService},
@@ -22,15 +22,8 @@ use crate::{
 /// Says what a change did.
 pub(super) type Message = fn(&Outcome, Locale) -> String;
 
-/// How a change is told to its caller.
-#[derive(Clone)]
-struct Telling {
-    message: Message,
-    request_id: String,
-    locale: Locale,
-}
-
-/// Answers a change: what `ask` brings about for the caller, or what it brought about when its key was used first.
+/// Answers a change with its result: what `ask` brings about for the caller, or what it brought about when its key was used
+/// first.
 pub(super) async fn answer<'a, F>(
     call: &'a Call<'_>,
     user: &UserId,
@@ -40,21 +33,38 @@ pub(super) async fn answer<'a, F>(
 where
     F: Future<Output = Result<Reply, StoreError>>,
 {
-    let telling = Telling { message, request_id: call.trace.request_id.clone(), locale: call.trace.locale };
-    let idempotency = match call.idempotency_key()? {
-        Some(key) => {
-            let telling = telling.clone();
-            let render = Arc::new(move |decision: &Decision| telling.render(decision));
-            Some(Idempotency { key, fingerprint: fingerprint(call, user)?, render })
+    let locale = call.trace.locale;
+    answer_with(call, user, move |outcome| result(outcome, message, locale), ask).await
+}
+
+/// The same with a body of another form, which `tell` writes: the same each time.
+pub(super) async fn answer_with<'a, F>(
+    call: &'a Call<'_>,
+    user: &UserId,
+    tell: impl Fn(&Outcome) -> String + Send + Sync + 'static,
+    ask: impl FnOnce(&'a StatsService, Caller) -> F,
+) -> Result<Response, Failure>
+where
+    F: Future<Output = Result<Reply, StoreError>>,
+{
+    let (request_id, locale) = (call.trace.request_id.clone(), call.trace.locale);
+    let render: Render = Arc::new(move |decision| match decision {
+        Ok(outcome) => (200, tell(outcome)),
+        Err(refused) => {
+            let problem = Problem::from(refused.clone());
+            (problem.status().as_u16(), problem.body(&request_id, locale))
         }
+    });
+    let idempotency = match call.idempotency_key()? {
+        Some(key) => Some(Idempotency { key, fingerprint: fingerprint(call, user)?, render: Arc::clone(&render) }),
         None => None,
     };
     let fingerprint = idempotency.as_ref().map(|idempotency| idempotency.fingerprint.clone());
     let service = call.service_for(user).await?;
-    match call.stored(ask(service, Caller { locale: call.trace.locale, idempotency })).await? {
+    match call.stored(ask(service, Caller { locale, idempotency })).await? {
         Reply::Decided { decision: Err(refused), billed: _ } => Err(Problem::from(refused).into()),
         Reply::Decided { decision, billed: _ } => {
-            let (status, body) = telling.render(&decision);
+            let (status, body) = render(&decision);
             Ok(respond::decided(status, body))
         }
         Reply::Replayed(record) => {
@@ -80,24 +90,14 @@ pub(super) struct Told<'a> {
     pub(super) reservation: Option<&'a ReservationStats>,
 }
 
-impl Telling {
-    /// Status and body of the answer: of a result, or of a refusal.
-    fn render(&self, decision: &Decision) -> (u16, String) {
-        match decision {
-            Ok(outcome) => {
-                let Outcome { transaction, reservation, stats } = outcome;
-                let message = (self.message)(outcome, self.locale);
-                let (transaction, reservation) = (transaction.as_ref(), reservation.as_ref());
-                let told = Told { success: true, message, stats, transaction, reservation };
-                // Every field has a JSON form.
-                (200, serde_json::to_string(&told).unwrap_or_default())
-            }
-            Err(refused) => {
-                let problem = Problem::from(refused.clone());
-                (problem.status().as_u16(), problem.body(&self.request_id, self.locale))
-            }
-        }
-    }
+/// The body of a result.
+fn result(outcome: &Outcome, message: Message, locale: Locale) -> String {
+    let Outcome { transaction, reservation, stats } = outcome;
+    let message = message(outcome, locale);
+    let (transaction, reservation) = (transaction.as_ref(), reservation.as_ref());
+    let told = Told { success: true, message, stats, transaction, reservation };
+    // Every field has a JSON form.
+    serde_json::to_string(&told).unwrap_or_default()
 }
 
 /// What makes two requests the same: method, resource, user, and the same JSON, however it is spaced or ordered.

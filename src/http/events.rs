@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use futures_util::stream;
 use http_body_util::StreamBody;
 use hyper::{
@@ -6,10 +8,11 @@ use hyper::{
     header::{CACHE_CONTROL, HeaderName, HeaderValue},
 };
 use sync_wrapper::SyncStream;
+use tokio::time::Instant;
 use vercel_runtime::{Error, ResponseBody};
 
-use super::{Response, call::Call, problem::Failure, query::Query, respond};
-use crate::live::Start;
+use super::{Response, access::Access, call::Call, problem::Failure, query::Query, respond};
+use crate::{committer::Surroundings, live::Start, system::System};
 
 /// What the browser says when it connects again: the id of the last event that it was told.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -24,15 +27,15 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
     let mut query = Query::parse(call.query)?;
     let user = call.user(query.take("userId").as_deref())?;
     let in_query = query.take("lastEventId");
+    // It has said who calls.
+    query.take("access_token");
     query.finish()?;
     // The header is the browser's, and newer than what the page wrote into the address.
     let header = call.headers.get(LAST_EVENT_ID).map(|id| id.to_str().unwrap_or_default());
     let start = header.or(in_query.as_deref()).map_or(Start::Now, start_after);
 
     call.service_for(&user).await?;
-    let begun = call.trace.begun;
-    let ends = begun.checked_add(call.config.events_time).unwrap_or(begun);
-    let listener = call.stored(call.live()?.listen(&user, start, ends)).await?;
+    let listener = call.stored(call.live()?.listen(&user, start, ends(call))).await?;
     let events = stream::unfold(listener, |mut listener| async move {
         let events = listener.next().await?;
         Some((Ok::<_, Error>(Frame::data(events)), listener))
@@ -42,6 +45,19 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
     response.headers_mut().insert(CACHE_CONTROL, UNCHANGED);
     response.headers_mut().extend([UNBUFFERED]);
     Ok(response)
+}
+
+/// When the stream ends: before the function does (contract §6), or with the user token.
+fn ends(call: &Call<'_>) -> Instant {
+    let begun = call.trace.begun;
+    let lasts = match &call.access {
+        Access::User(session) => {
+            let left = session.ends_at.as_millis().saturating_sub(System.now().as_millis());
+            call.config.events_time.min(Duration::from_millis(left))
+        }
+        Access::Granted | Access::Open => call.config.events_time,
+    };
+    begun.checked_add(lasts).unwrap_or(begun)
 }
 
 /// Where one goes on who was told the event of this id. One that is none of ours is in no history either, and its owner

@@ -17,6 +17,8 @@ pub enum Function {
     Reservations,
     /// `api/reset.rs`.
     Reset,
+    /// `api/sessions.rs`.
+    Sessions,
     /// `api/stats.rs`.
     Stats,
     /// `api/tokens.rs`.
@@ -36,6 +38,7 @@ impl Function {
             Self::Health => Resource::Health,
             Self::Reservations => Resource::Reservations,
             Self::Reset => Resource::Reset,
+            Self::Sessions => Resource::Sessions,
             Self::Stats => Resource::Stats,
             Self::Tokens => Resource::Tokens,
             Self::Transactions => Resource::Transactions,

@@ -48,13 +48,17 @@ pub(super) fn of_problem(problem: &Problem, locale: Locale) -> String {
         },
         Problem::Unauthenticated => locale
             .choose(
-                "Authentification requise : envoyez une clé valide dans « Authorization: Bearer … ».",
-                "Authentication required: send a valid key in “Authorization: Bearer …”.",
+                "Authentification requise : envoyez des identifiants valides dans « Authorization: Bearer … ».",
+                "Authentication required: send valid credentials in “Authorization: Bearer …”.",
             )
             .to_owned(),
         Problem::Forbidden { required_scope } => match locale {
-            Locale::French => format!("Cette clé ne permet pas cet appel : il faut la portée « {required_scope} »."),
-            Locale::English => format!("This key may not make this call: it takes the scope “{required_scope}”."),
+            Locale::French => {
+                format!("Ces identifiants ne permettent pas cet appel : il faut la portée « {required_scope} ».")
+            }
+            Locale::English => {
+                format!("These credentials do not allow this call: it takes the scope “{required_scope}”.")
+            }
         },
         Problem::BodyTooLarge => match locale {
             Locale::French => format!("Le corps de la requête dépasse {BODY_MAX} octets."),

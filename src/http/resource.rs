@@ -23,6 +23,8 @@ pub enum Resource {
     Reservations,
     /// `POST /api/reset`.
     Reset,
+    /// `POST /api/sessions`.
+    Sessions,
     /// `GET /api/stats`.
     Stats,
     /// `POST /api/tokens`.
@@ -46,7 +48,7 @@ pub(super) enum Audience {
 
 impl Resource {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Accounts,
         Self::Billing,
         Self::Events,
@@ -55,6 +57,7 @@ impl Resource {
         Self::Refunds,
         Self::Reservations,
         Self::Reset,
+        Self::Sessions,
         Self::Stats,
         Self::Tokens,
         Self::Transactions,
@@ -91,6 +94,7 @@ impl Resource {
             Self::Health => Function::Health,
             Self::Reservations => Function::Reservations,
             Self::Reset => Function::Reset,
+            Self::Sessions => Function::Sessions,
             Self::Stats | Self::Usage => Function::Stats,
             Self::Tokens => Function::Tokens,
             Self::Refunds | Self::Transactions => Function::Transactions,
@@ -109,6 +113,7 @@ impl Resource {
             Self::Refunds => "refunds",
             Self::Reservations => "reservations",
             Self::Reset => "reset",
+            Self::Sessions => "sessions",
             Self::Stats => "stats",
             Self::Tokens => "tokens",
             Self::Transactions => "transactions",
@@ -123,7 +128,7 @@ impl Resource {
             Self::Billing | Self::Events | Self::Health | Self::Stats | Self::Transactions | Self::Usage => {
                 "GET, HEAD, OPTIONS"
             }
-            Self::Generations | Self::Refunds | Self::Reset | Self::Tokens => "POST, OPTIONS",
+            Self::Generations | Self::Refunds | Self::Reset | Self::Sessions | Self::Tokens => "POST, OPTIONS",
             Self::Reservations => "GET, HEAD, POST, PATCH, OPTIONS",
         }
     }
@@ -139,10 +144,32 @@ impl Resource {
             Self::Billing => Audience::Cron,
             Self::Events | Self::Stats | Self::Transactions | Self::Usage => Audience::Service(Scope::Read),
             Self::Reservations if !changes(method) => Audience::Service(Scope::Read),
-            Self::Generations | Self::Reservations => Audience::Service(Scope::Spend),
+            Self::Generations | Self::Reservations | Self::Sessions => Audience::Service(Scope::Spend),
             Self::Refunds | Self::Tokens => Audience::Service(Scope::Credit),
             Self::Accounts | Self::Reset => Audience::Service(Scope::Admin),
         }
+    }
+
+    /// Whether a user may read it with a user token: what it tells of is one user.
+    pub(super) const fn is_for_users(self) -> bool {
+        match self {
+            Self::Events | Self::Stats | Self::Transactions | Self::Usage => true,
+            Self::Accounts
+            | Self::Billing
+            | Self::Generations
+            | Self::Health
+            | Self::Refunds
+            | Self::Reservations
+            | Self::Reset
+            | Self::Sessions
+            | Self::Tokens => false,
+        }
+    }
+
+    /// Whether the user token may come in the query, as `access_token` (RFC 6750 §2.3): for callers that cannot send
+    /// headers, as `EventSource`.
+    pub(super) const fn takes_token_in_query(self) -> bool {
+        matches!(self, Self::Events)
     }
 }
 

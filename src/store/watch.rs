@@ -47,10 +47,11 @@ enum Care {
     Closed,
 }
 
-#[derive(Debug)]
+/// Those who watch one user.
+#[derive(Debug, Default)]
 struct Place {
-    signal: Arc<Signal>,
-    watches: usize,
+    signals: Vec<Arc<Signal>>,
+    prompt: bool,
 }
 
 #[derive(Debug, Default)]
@@ -59,11 +60,24 @@ struct Signal {
     prompt: AtomicBool,
 }
 
+impl Place {
+    fn wake(&self) {
+        for signal in &self.signals {
+            signal.wake.notify_one();
+        }
+    }
+
+    fn set_prompt(&mut self, prompt: bool) {
+        self.prompt = prompt;
+        for signal in &self.signals {
+            signal.prompt.store(prompt, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Watch {
     /// Waits until the account may have changed since this was last asked. It may be for nothing. Where a change could not
     /// be told of at once, as the line to the store was broken, it is told of when it is whole again.
-    ///
-    /// Only one of all who watch the same user in this process is woken.
     pub async fn changed(&self) {
         self.signal.wake.notified().await;
     }
@@ -79,8 +93,8 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let mut state = self.watched.state();
         let Some(place) = state.places.get_mut(&self.user) else { return };
-        place.watches = place.watches.saturating_sub(1);
-        if place.watches == 0 {
+        place.signals.retain(|signal| !Arc::ptr_eq(signal, &self.signal));
+        if place.signals.is_empty() {
             state.places.remove(&self.user);
             self.watched.tell(&mut state, &self.user);
         }
@@ -94,18 +108,16 @@ impl Watched {
         if !state.places.contains_key(user) {
             self.tell(&mut state, user);
         }
-        let place = state.places.entry(user.clone()).or_insert_with(|| Place {
-            signal: Arc::new(Signal { wake: Notify::new(), prompt: AtomicBool::new(prompt) }),
-            watches: 0,
-        });
-        place.watches = place.watches.saturating_add(1);
-        Watch { user: user.clone(), signal: Arc::clone(&place.signal), watched: Arc::clone(self) }
+        let place = state.places.entry(user.clone()).or_insert_with(|| Place { signals: Vec::new(), prompt });
+        let signal = Arc::new(Signal { wake: Notify::new(), prompt: AtomicBool::new(place.prompt) });
+        place.signals.push(Arc::clone(&signal));
+        Watch { user: user.clone(), signal, watched: Arc::clone(self) }
     }
 
     /// Tells who watches `user`, if anybody does, that the account may have changed.
     pub(super) fn wake(&self, user: &UserId) {
         if let Some(place) = self.state().places.get(user) {
-            place.signal.wake.notify_one();
+            place.wake();
         }
     }
 
@@ -136,10 +148,10 @@ impl Watched {
 
     /// From now on changes of `user` are told of at once, or no longer. What came before is yet to be looked for.
     pub(super) fn set_prompt(&self, user: &UserId, prompt: bool) {
-        if let Some(place) = self.state().places.get(user) {
-            place.signal.prompt.store(prompt, Ordering::Relaxed);
+        if let Some(place) = self.state().places.get_mut(user) {
+            place.set_prompt(prompt);
             if prompt {
-                place.signal.wake.notify_one();
+                place.wake();
             }
         }
     }
@@ -202,8 +214,6 @@ impl Drop for Tending {
             state.care = Care::Untended;
             state.news.clear();
         }
-        for place in state.places.values() {
-            place.signal.prompt.store(false, Ordering::Relaxed);
-        }
+        state.places.values_mut().for_each(|place| place.set_prompt(false));
     }
 }

@@ -68,6 +68,7 @@ async fn with_a_bad_setting_every_function_is_ready_and_names_it() {
             (&[("JETON_BILLING_SECONDS", "hunter2")], "JETON_BILLING_SECONDS=45"),
             (&[("JETON_EVENTS_SECONDS", "hunter2")], "JETON_EVENTS_SECONDS=50"),
             (&[("JETON_CORS_ORIGINS", "*,hunter2")], "JETON_CORS_ORIGINS=https://app.example"),
+            (&[("JETON_JWKS_URL", "http://:hunter2@auth.example")], "JETON_JWKS_URL=https://auth.example/"),
             (&[("JETON_LOCALE", "hunter2")], "JETON_LOCALE=fr"),
             (&[("JETON_PREFIX", "{hunter2}")], "JETON_PREFIX=jeton-preview"),
             (&[("JETON_REDIS_CA", "hunter2")], "JETON_REDIS_CA=\"-----BEGIN CERTIFICATE-----"),

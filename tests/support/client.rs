@@ -104,6 +104,11 @@ impl Client {
     pub(crate) fn call(&self, function: &str, user: &str) -> RequestBuilder {
         match function {
             "generations" | "reset" => self.request(Method::POST, function).json(&json!({"userId": user})),
+            // With a key, as what is remembered needs the store, and nothing else of it does.
+            "sessions" => {
+                let request = self.request(Method::POST, function).header("Idempotency-Key", "session");
+                request.json(&json!({"userId": user}))
+            }
             "reservations" | "tokens" => {
                 self.request(Method::POST, function).json(&json!({"userId": user, "amount": 1}))
             }

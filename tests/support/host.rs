@@ -26,6 +26,8 @@ use super::{
 
 /// What callers show.
 const SECRET: &str = "open-sesame";
+/// What user tokens are signed with.
+const USER_TOKEN_SECRET: &str = "a-secret-of-the-tests-with-32-bytes";
 
 /// The setting that lets callers of `function` in.
 pub(crate) fn key_of(function: &str) -> (&'static str, &'static str) {
@@ -118,6 +120,8 @@ impl Host {
         let port = free_port();
         let mut command = Command::new(program);
         command.current_dir(folder.path()).env("VERCEL_DEV_PORT", port.to_string()).env("VERCEL_IPC_PATH", &path);
+        // Which one of the functions cannot do without.
+        command.env("JETON_JWT_SECRET", USER_TOKEN_SECRET);
         let process = Process::start(command.envs([SHORT_STREAMS]).envs(settings.iter().copied()));
         let inbox = Arc::new(Inbox::default());
         let heard = Arc::clone(&inbox);

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// A function, by the name of its file.
-pub(crate) const FUNCTIONS: [&str; 10] = [
+pub(crate) const FUNCTIONS: [&str; 11] = [
     "accounts",
     "billing",
     "events",
@@ -21,6 +21,7 @@ pub(crate) const FUNCTIONS: [&str; 10] = [
     "health",
     "reservations",
     "reset",
+    "sessions",
     "stats",
     "tokens",
     "transactions",
@@ -36,6 +37,7 @@ pub(crate) fn executable(function: &str) -> &'static str {
         "health" => env!("CARGO_BIN_EXE_health"),
         "reservations" => env!("CARGO_BIN_EXE_reservations"),
         "reset" => env!("CARGO_BIN_EXE_reset"),
+        "sessions" => env!("CARGO_BIN_EXE_sessions"),
         "stats" => env!("CARGO_BIN_EXE_stats"),
         "tokens" => env!("CARGO_BIN_EXE_tokens"),
         "transactions" => env!("CARGO_BIN_EXE_transactions"),

@@ -43,6 +43,9 @@ async fn every_function_answers() {
     let usage = client.get("usage?userId=alice&granularity=month&timezone=Europe%2FParis").await;
     let buckets = usage.ok()["buckets"].as_array().unwrap().clone();
     assert_eq!((buckets.len(), buckets.iter().filter_map(|bucket| bucket["tokens"].as_u64()).sum()), (13, 7));
+    let session = client.post("sessions", json!({"userId": "alice"})).await;
+    let as_alice = client.clone().with_key(session.ok()["token"].as_str().unwrap());
+    assert_eq!(as_alice.get("stats").await.ok()["memberId"], "alice");
     let reset = client.post("reset", json!({"userId": "alice"})).await;
     assert_eq!(reset.ok()["stats"]["tokenBalance"], 5000);
     let health = client.get("health").await;
@@ -53,8 +56,9 @@ async fn every_function_answers() {
     assert_eq!(accounts.ok()["accounts"][0]["userId"], "alice");
 
     let mut called = BTreeSet::new();
-    let answers =
-        [stats, article, credit, history, reserved, captured, refunded, usage, reset, health, billing, accounts];
+    let answers = [
+        stats, article, credit, history, reserved, captured, refunded, usage, session, reset, health, billing, accounts,
+    ];
     for answer in answers {
         assert_headers(&answer);
         assert_eq!(answer.header("content-type"), Some("application/json"));
