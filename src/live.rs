@@ -28,7 +28,7 @@ use crate::{
     ledger::{Transaction, TransactionId, UserId},
     locale::Locale,
     stats_service::{Moment, StatsService},
-    store::{StoreError, follow::Follow},
+    store::{Answer, StoreError, follow::Follow},
 };
 
 /// How many missed entries are told at most.
@@ -129,8 +129,10 @@ impl Shared {
 
     /// The account as it is, and its history from `from` on, that entry included: as much as is told at most, and one
     /// more, so that more can be seen to be more. Without `from` its newest entry.
-    async fn look(&self, user: &UserId, from: Option<TransactionId>) -> Result<Moment, StoreError> {
-        self.service.follow(self.store.as_ref(), user, from, REPLAYED_MAX.saturating_add(2), self.locale).await
+    fn look<'a>(&'a self, user: &'a UserId, from: Option<TransactionId>) -> Answer<'a, Moment> {
+        let limit = REPLAYED_MAX.saturating_add(2);
+        // Boxed, so that those who wait, which is nearly always, have no room for a look.
+        Box::pin(self.service.follow(self.store.as_ref(), user, from, limit, self.locale))
     }
 }
 

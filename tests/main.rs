@@ -39,6 +39,7 @@ mod history;
 mod idempotency;
 mod keys;
 mod ledger;
+mod live;
 mod local_server;
 mod lost_answers;
 mod page;

@@ -20,7 +20,7 @@ impl Figures {
     }
 
     /// The figure below which so many of a hundred lie.
-    fn percentile(&self, percent: usize) -> f64 {
+    pub(crate) fn percentile(&self, percent: usize) -> f64 {
         let last = self.0.len().saturating_sub(1);
         let place = last.saturating_mul(percent).saturating_add(50).checked_div(100).unwrap_or(0);
         self.0.get(place).copied().unwrap_or(f64::NAN)

@@ -16,14 +16,17 @@ use serde_json::Value;
 
 use crate::figures::milliseconds;
 
-const PATIENCE: Duration = Duration::from_secs(10);
-const SECRET: &str = "a-key-of-the-bench";
+/// How long anything may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// The key that the functions let in.
+pub(crate) const SECRET: &str = "a-key-of-the-bench";
 
 /// A function that has just been started.
 pub(crate) struct Function {
     process: Child,
     heard: Receiver<(Instant, Value)>,
     connection: BufReader<TcpStream>,
+    port: u16,
     begun: Instant,
     /// How long it took until it said that it was ready, in milliseconds.
     pub(crate) ready: f64,
@@ -33,9 +36,10 @@ pub(crate) struct Function {
 }
 
 /// A request and its answer.
-#[derive(Default)]
 pub(crate) struct Answered {
-    /// When the answer was there: since the start of the process, in milliseconds.
+    /// When the answer was there.
+    pub(crate) when: Instant,
+    /// The same since the start of the process, in milliseconds.
     pub(crate) at: f64,
     /// How long the function says it took, and how long it waited for Redis; nothing of a function that does not say.
     pub(crate) told: Option<(f64, f64)>,
@@ -56,6 +60,16 @@ pub(crate) fn program(name: &str) -> Result<PathBuf, String> {
 impl Function {
     /// Starts `program` over the Redis at `url`, and waits until it can be asked.
     pub(crate) fn start(program: &Path, folder: &Path, url: &str) -> Result<Self, String> {
+        Self::start_with(program, folder, url, &[])
+    }
+
+    /// The same with these settings.
+    pub(crate) fn start_with(
+        program: &Path,
+        folder: &Path,
+        url: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let told = |error: std::io::Error| format!("{}: {error}", program.display());
         let socket = folder.join("ipc");
         // Nothing is there at the first time.
@@ -67,7 +81,7 @@ impl Function {
         let mut command = Command::new(program);
         command.env_clear().current_dir(folder).env("VERCEL_DEV_PORT", port.to_string());
         command.env("VERCEL_IPC_PATH", &socket).env("REDIS_URL", url).env("VERCEL_ENV", "production");
-        command.env("JETON_API_KEYS", format!("bench:admin:{SECRET}"));
+        command.env("JETON_API_KEYS", format!("bench:admin:{SECRET}")).envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         let begun = Instant::now();
         let mut process = command.spawn().map_err(told)?;
@@ -79,7 +93,21 @@ impl Function {
         });
         let (at, stream) = stream.inspect_err(|_| end(&mut process))?;
         let [ready, connected] = [at, Instant::now()].map(|at| milliseconds(at.duration_since(begun)));
-        Ok(Self { process, heard, connection: BufReader::new(stream), begun, ready, connected, requests: 0 })
+        Ok(Self { process, heard, connection: BufReader::new(stream), port, begun, ready, connected, requests: 0 })
+    }
+
+    /// Where it listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The memory that its process takes now, in KiB.
+    pub(crate) fn memory_kib(&self) -> Result<f64, String> {
+        let status = format!("/proc/{}/status", self.process.id());
+        let text = std::fs::read_to_string(&status).map_err(|error| format!("{status}: {error}"))?;
+        let resident = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = resident.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        number.ok_or_else(|| format!("{status} does not say VmRSS"))
     }
 
     /// Makes a request, which must be answered with `status`. `line` is its method and path; without a body it has none.
@@ -107,11 +135,12 @@ impl Function {
         }
         let mut answer = vec![0; length];
         self.connection.read_exact(&mut answer).map_err(told)?;
-        let at = milliseconds(self.begun.elapsed());
+        let when = Instant::now();
+        let at = milliseconds(when.duration_since(self.begun));
         if !head.starts_with(&format!("HTTP/1.1 {status} ")) {
             return Err(format!("{line}: {head}{}", String::from_utf8_lossy(&answer)));
         }
-        Ok(Answered { at, told: self.told()? })
+        Ok(Answered { when, at, told: self.told()? })
     }
 
     /// What it logs of a request, before it says that it is done with it.

@@ -1,7 +1,10 @@
-//! `cargo run --release -p bench -- start`: what Jeton costs in time, on real processes and a real Redis of its own.
+//! `cargo run --release -p bench -- start` and `… live`: what Jeton costs in time and memory, on real processes and a real
+//! Redis of its own.
 
 mod figures;
 mod function;
+mod listeners;
+mod live;
 mod redis;
 mod start;
 
@@ -24,11 +27,23 @@ enum Command {
         #[arg(long, default_value_t = 50)]
         rounds: usize,
     },
+    /// What it takes to show accounts live: memory for each listener, and time from a debit until all know of it.
+    Live {
+        /// How many listen at once.
+        #[arg(long, default_value_t = 1_000)]
+        listeners: usize,
+        /// How many debits are told of in each case.
+        #[arg(long, default_value_t = 500)]
+        rounds: usize,
+    },
 }
 
 fn main() -> ExitCode {
-    let Command::Start { rounds } = Arguments::parse().command;
-    match start::measure(rounds) {
+    let measured = match Arguments::parse().command {
+        Command::Start { rounds } => start::measure(rounds),
+        Command::Live { listeners, rounds } => live::measure(listeners, rounds),
+    };
+    match measured {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");

@@ -1,6 +1,6 @@
 use std::{
-    io::{BufRead, BufReader},
-    net::{Ipv4Addr, TcpListener},
+    io::{BufRead, BufReader, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
 };
 
@@ -25,6 +25,17 @@ impl Redis {
         } else {
             Err("redis-server has ended before it was ready".to_owned())
         }
+    }
+
+    /// How many connections it has, but for the one that asks.
+    pub(crate) fn connections(&self) -> Result<usize, String> {
+        let told = |error: std::io::Error| format!("redis-server: {error}");
+        let mut asking = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).map_err(told)?;
+        asking.write_all(b"INFO clients\r\n").map_err(told)?;
+        let lines = BufReader::new(asking).lines().map_while(Result::ok);
+        let mut figures =
+            lines.filter_map(|line| line.strip_prefix("connected_clients:")?.trim().parse::<usize>().ok());
+        figures.next().map(|all| all.saturating_sub(1)).ok_or_else(|| "redis-server does not say".to_owned())
     }
 
     pub(crate) fn url(&self) -> String {

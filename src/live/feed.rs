@@ -113,13 +113,16 @@ impl Looking {
                     return;
                 }
             };
+            let (place, version) = (Place::of(&moment), moment.stats.version);
             if let Some(what) = news {
-                let news = News { place: Place::of(&moment), version: moment.stats.version, what };
                 // Where nobody listens any more, there is nobody to tell.
-                let _ = self.news.send(Arc::new(news));
+                let _ = self.news.send(Arc::new(News { place, version, what }));
             }
-            told = Some(Told { place: Place::of(&moment), stats: stats_json(&moment.stats) });
-            wait(&watch, Duration::from_millis(moment.changes_in)).await;
+            told = Some(Told { place, stats: stats_json(&moment.stats) });
+            let changes_in = Duration::from_millis(moment.changes_in);
+            // It may have many entries, and the next look may be long in coming.
+            drop(moment);
+            wait(&watch, changes_in).await;
         }
     }
 

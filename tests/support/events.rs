@@ -50,10 +50,14 @@ impl Events {
 
     /// The same, where the line may break.
     pub(crate) async fn try_open(request: RequestBuilder) -> reqwest::Result<Self> {
-        let response = timeout(PATIENCE, request.send()).await.expect("an answer")?;
+        Ok(Self::of(timeout(PATIENCE, request.send()).await.expect("an answer")?))
+    }
+
+    /// The stream that this answer is.
+    pub(crate) fn of(response: Response) -> Self {
         assert_eq!(response.status(), 200, "{response:?}");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Ok(Self {
+        Self {
             response,
             rest: Vec::new(),
             lines: Vec::new(),
@@ -61,7 +65,7 @@ impl Events {
             comments: 0,
             retries: Vec::new(),
             last_id: None,
-        })
+        }
     }
 
     /// The next event, or how the stream ended.
