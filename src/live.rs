@@ -8,13 +8,17 @@
 //! - **What is too much is said to be.** A listener that has missed more than [`REPLAYED_MAX`] entries, or whose place is
 //!   not in the history, as after a reset, is told to begin anew.
 
+mod catching_up;
 mod events;
 mod feed;
 mod listener;
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{
@@ -27,12 +31,20 @@ pub use self::listener::Listener;
 use crate::{
     ledger::{Transaction, TransactionId, UserId},
     locale::Locale,
+    log,
     stats_service::{Moment, StatsService},
-    store::{Answer, StoreError, follow::Follow},
+    store::{
+        Answer, StoreError,
+        follow::{Follow, FollowLimit},
+        in_time,
+    },
 };
 
 /// How many missed entries are told at most.
 pub const REPLAYED_MAX: usize = 1_000;
+
+/// How many of them are read at once, so that one who comes back keeps neither the line to the store nor memory for long.
+const READ_AT_ONCE: usize = 250;
 
 /// All that is shown live by this process.
 pub struct Live {
@@ -47,6 +59,8 @@ struct Shared {
     /// The language of what is written because nobody but time asks for it.
     locale: Locale,
     feeds: Mutex<HashMap<UserId, Weak<Feed>>>,
+    /// That the store does not answer was told to the operator: the same would be told for every user.
+    told_outage: AtomicBool,
 }
 
 /// From where on somebody is to be told what happens.
@@ -74,7 +88,7 @@ impl Live {
     /// about.
     #[must_use]
     pub fn new(service: Arc<StatsService>, store: Arc<dyn Follow>, locale: Locale) -> Self {
-        let shared = Shared { service, store, locale, feeds: Mutex::default() };
+        let shared = Shared { service, store, locale, feeds: Mutex::default(), told_outage: AtomicBool::new(false) };
         Self { shared: Arc::new(shared), closing: watch::Sender::new(false) }
     }
 
@@ -84,12 +98,18 @@ impl Live {
     /// # Errors
     /// [`StoreError`] when the store does not answer.
     pub async fn listen(&self, user: &UserId, start: Start, ends: Instant) -> Result<Listener, StoreError> {
-        Listener::begin(Arc::clone(&self.shared), user.clone(), start, ends, self.closing.subscribe()).await
+        in_time(Listener::begin(Arc::clone(&self.shared), user.clone(), start, ends, self.closing.subscribe())).await
     }
 
     /// Ends all streams, as the process is about to end. Those who begin later end at once.
     pub fn close(&self) {
         self.closing.send_replace(true);
+    }
+
+    /// Waits until [they are ended](Self::close).
+    pub async fn closed(&self) {
+        // It cannot fail, as the sender is here.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 }
 
@@ -123,16 +143,29 @@ impl Shared {
         }
     }
 
+    /// The events of `user` end, as the store does not answer, or not rightly. Those who listen are told by that.
+    fn broke_off(&self, user: &UserId, error: &StoreError) {
+        let is_outage = matches!(error, StoreError::Unavailable { .. });
+        if !is_outage || !self.told_outage.swap(true, Ordering::Relaxed) {
+            let others = if is_outage { ", as may those of others" } else { "" };
+            log::warning(&format!("the events of user {user} broke off{others}: {error}"));
+        }
+    }
+
     fn feeds(&self) -> MutexGuard<'_, HashMap<UserId, Weak<Feed>>> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The account as it is, and its history from `from` on, that entry included: as much as is told at most, and one
-    /// more, so that more can be seen to be more. Without `from` its newest entry.
+    /// The account as it is, and its history from `from` on, that entry included: as much as is read at once, and counted
+    /// as far as it takes to see that it is too much. Without `from` its newest entry.
     fn look<'a>(&'a self, user: &'a UserId, from: Option<TransactionId>) -> Answer<'a, Moment> {
-        let limit = REPLAYED_MAX.saturating_add(2);
+        let limit = FollowLimit { entries: READ_AT_ONCE.saturating_add(1), count: REPLAYED_MAX.saturating_add(2) };
         // Boxed, so that those who wait, which is nearly always, have no room for a look.
-        Box::pin(self.service.follow(self.store.as_ref(), user, from, limit, self.locale))
+        Box::pin(async move {
+            let moment = self.service.follow(self.store.as_ref(), user, from, limit, self.locale).await?;
+            self.told_outage.store(false, Ordering::Relaxed);
+            Ok(moment)
+        })
     }
 }
 
@@ -144,13 +177,27 @@ impl Place {
     }
 }
 
-/// The entries after `last` in what was read from there on; `None` where it is no place in that history, or where there
-/// are too many.
-fn missed(moment: &Moment, last: TransactionId) -> Option<&[Transaction]> {
-    let missed = if last == TransactionId::ZERO {
-        moment.entries.as_slice()
-    } else {
-        moment.entries.split_first().filter(|(first, _)| first.id == last).map(|(_, missed)| missed)?
-    };
-    (missed.len() <= REPLAYED_MAX).then_some(missed)
+impl Moment {
+    /// The entries after `last`, in what was read from there on; `None` where it is no place in this history, or where there
+    /// are too many.
+    fn since(&self, last: TransactionId) -> Option<&[Transaction]> {
+        let (since, count) = if last == TransactionId::ZERO {
+            (self.entries.as_slice(), self.count)
+        } else {
+            let (_, since) = self.entries.split_first().filter(|(first, _)| first.id == last)?;
+            (since, self.count.saturating_sub(1))
+        };
+        (count <= REPLAYED_MAX).then_some(since)
+    }
+
+    /// The same for who was told the account of this version besides. It may be gone too: a server that takes over need not
+    /// have all that the one before had.
+    fn goes_on_from(&self, place: Place, version: u64) -> Option<&[Transaction]> {
+        self.since(place.last).filter(|_| self.archives == place.archives && self.stats.version >= version)
+    }
+
+    /// Whether all of the history that was asked for was read.
+    const fn is_whole(&self) -> bool {
+        self.entries.len() == self.count
+    }
 }

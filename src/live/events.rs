@@ -15,33 +15,22 @@ pub(super) const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 pub(super) struct Events(String);
 
 impl Events {
-    /// Entries that were missed, oldest first, and then the account as it is with `newest` as the last one.
-    pub(super) fn of(missed: &[Transaction], newest: TransactionId, stats: &str) -> Self {
-        let mut events = Self::default();
-        for transaction in missed {
-            events.transaction(transaction);
+    /// Entries of the history, oldest first. By the id of one the browser says later how far it was told.
+    pub(super) fn transactions(&mut self, transactions: &[Transaction]) {
+        for transaction in transactions {
+            self.event("transaction", Some(transaction.id), &json(transaction));
         }
-        events.stats(newest, stats);
-        events
-    }
-
-    /// The same for who cannot go on from what was told before: the history is to be read anew.
-    pub(super) fn anew(newest: TransactionId, stats: &str) -> Self {
-        let mut events = Self::default();
-        events.event("resync", None, "{}");
-        events.stats(newest, stats);
-        events
-    }
-
-    /// An entry of the history, by whose id the browser says later how far it was told.
-    fn transaction(&mut self, transaction: &Transaction) {
-        self.event("transaction", Some(transaction.id), &json(transaction));
     }
 
     /// The account as it is with `newest` as the last entry. Its id is that of the entry: so one who has seen no entry yet
     /// misses none either.
-    fn stats(&mut self, newest: TransactionId, stats: &str) {
+    pub(super) fn stats(&mut self, newest: TransactionId, stats: &str) {
         self.event("stats", Some(newest), stats);
+    }
+
+    /// What was told before may not go on from here: the history is to be read anew.
+    pub(super) fn resync(&mut self) {
+        self.event("resync", None, "{}");
     }
 
     pub(super) fn into_bytes(self) -> Bytes {

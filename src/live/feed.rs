@@ -7,24 +7,22 @@ use bytes::Bytes;
 use tokio::{
     sync::broadcast,
     task::AbortHandle,
-    time::{Instant, sleep},
+    time::{sleep, timeout},
 };
 
 use super::{
     Place, Shared,
     events::{Events, stats_json},
-    missed,
 };
 use crate::{
     ledger::{TransactionId, UserId},
-    log,
     stats_service::Moment,
     store::{StoreError, follow::Watch, pause_before},
     system,
 };
 
 /// How much news waits for a listener who is slow, at most. Who is slower reads the history.
-const NEWS_WAITING_MAX: usize = 32;
+const NEWS_WAITING_MAX: usize = 16;
 
 /// How long nobody looks, at most, although nothing was told: should a wake-up be lost, its change is seen after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
@@ -66,6 +64,7 @@ pub(super) enum What {
 /// What was told last.
 struct Told {
     place: Place,
+    version: u64,
     stats: String,
 }
 
@@ -107,18 +106,14 @@ impl Looking {
         loop {
             let (moment, news) = match self.look(told.as_ref()).await {
                 Ok(looked) => looked,
-                Err(error) => {
-                    // Those who listen are told by the end of their streams.
-                    log::warning(&format!("the events of user {} broke off: {error}", self.user));
-                    return;
-                }
+                Err(error) => return self.shared.broke_off(&self.user, &error),
             };
             let (place, version) = (Place::of(&moment), moment.stats.version);
             if let Some(what) = news {
                 // Where nobody listens any more, there is nobody to tell.
                 let _ = self.news.send(Arc::new(News { place, version, what }));
             }
-            told = Some(Told { place, stats: stats_json(&moment.stats) });
+            told = Some(Told { place, version, stats: stats_json(&moment.stats) });
             let changes_in = Duration::from_millis(moment.changes_in);
             // It may have many entries, and the next look may be long in coming.
             drop(moment);
@@ -130,32 +125,35 @@ impl Looking {
     async fn look(&self, told: Option<&Told>) -> Result<(Moment, Option<What>), StoreError> {
         let Some(told) = told else { return Ok((self.patiently(None).await?, Some(What::Present))) };
         let moment = self.patiently(Some(told.place.last)).await?;
-        let missed = missed(&moment, told.place.last).filter(|_| moment.archives == told.place.archives);
+        let missed = moment.goes_on_from(told.place, told.version).filter(|_| moment.is_whole());
         let Some(missed) = missed else { return Ok((self.patiently(None).await?, Some(What::Break))) };
         let stats = stats_json(&moment.stats);
         if missed.is_empty() && stats == told.stats {
             return Ok((moment, None));
         }
-        let events = Events::of(missed, Place::of(&moment).last, &stats);
+        let mut events = Events::default();
+        events.transactions(missed);
+        events.stats(Place::of(&moment).last, &stats);
         Ok((moment, Some(What::Since(told.place, events.into_bytes()))))
     }
 
     /// Looks again as long as the store does not answer and there is time.
     async fn patiently(&self, from: Option<TransactionId>) -> Result<Moment, StoreError> {
-        let begun = Instant::now();
-        let mut attempt = 0_u32;
-        loop {
-            let error = match self.shared.look(&self.user, from).await {
-                Ok(moment) => return Ok(moment),
-                Err(error) => error,
-            };
-            attempt = attempt.saturating_add(1);
-            let pause = pause_before(attempt, system::random());
-            if begun.elapsed().saturating_add(pause) > PATIENCE {
-                return Err(error);
+        let mut failed = StoreError::late(true);
+        let looking = async {
+            let mut attempt = 0_u32;
+            loop {
+                match self.shared.look(&self.user, from).await {
+                    Ok(moment) => return Ok(moment),
+                    Err(error @ StoreError::Unavailable { .. }) => failed = error,
+                    Err(error) => return Err(error),
+                }
+                attempt = attempt.saturating_add(1);
+                sleep(pause_before(attempt, system::random())).await;
             }
-            sleep(pause).await;
-        }
+        };
+        let looked = timeout(PATIENCE, looking).await;
+        looked.unwrap_or(Err(failed))
     }
 }
 

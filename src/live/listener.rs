@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
@@ -11,16 +11,11 @@ use tokio::{
 
 use super::{
     Place, Shared, Start,
-    events::{COMMENT, Events, RETRY, stats_json},
+    catching_up::CaughtUp,
+    events::{COMMENT, RETRY},
     feed::{Feed, News, What},
-    missed,
 };
-use crate::{
-    ledger::{TransactionId, UserId},
-    log,
-    stats_service::Moment,
-    store::StoreError,
-};
+use crate::{ledger::UserId, store::StoreError};
 
 /// How often the line is kept open (contract §6).
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
@@ -34,49 +29,13 @@ pub struct Listener {
     news: Receiver<Arc<News>>,
     place: Place,
     version: u64,
+    /// There is more to read before there is anything to wait for.
+    is_behind: bool,
     first: Option<Bytes>,
     comments: Interval,
     ends: Instant,
     closing: watch::Receiver<bool>,
     ended: bool,
-}
-
-/// What brings somebody to the present, and where that is.
-struct CaughtUp {
-    events: Events,
-    place: Place,
-    version: u64,
-}
-
-impl CaughtUp {
-    fn with(moment: &Moment, events: impl FnOnce(TransactionId, &str) -> Events) -> Self {
-        let (place, version) = (Place::of(moment), moment.stats.version);
-        Self { events: events(place.last, &stats_json(&moment.stats)), place, version }
-    }
-
-    /// Without a past.
-    async fn now(
-        shared: &Shared,
-        user: &UserId,
-        events: impl FnOnce(TransactionId, &str) -> Events,
-    ) -> Result<Self, StoreError> {
-        Ok(Self::with(&shared.look(user, None).await?, events))
-    }
-
-    /// After the entry `last` of the current history, or of the one that had so many archives before it.
-    async fn after(
-        shared: &Shared,
-        user: &UserId,
-        last: TransactionId,
-        archives: Option<u32>,
-    ) -> Result<Self, StoreError> {
-        let moment = shared.look(user, Some(last)).await?;
-        let same = archives.is_none_or(|archives| archives == moment.archives);
-        match missed(&moment, last).filter(|_| same) {
-            Some(missed) => Ok(Self::with(&moment, |newest, stats| Events::of(missed, newest, stats))),
-            None => Self::now(shared, user, Events::anew).await,
-        }
-    }
 }
 
 impl Listener {
@@ -89,16 +48,25 @@ impl Listener {
     ) -> Result<Self, StoreError> {
         // The feed first: what happens while the history is read waits in it.
         let (feed, news) = shared.join(&user);
-        let CaughtUp { events, place, version } = match start {
-            Start::Now => CaughtUp::now(&shared, &user, |newest, stats| Events::of(&[], newest, stats)).await?,
-            Start::After(last) => CaughtUp::after(&shared, &user, last, None).await?,
-            Start::Anew => CaughtUp::now(&shared, &user, Events::anew).await?,
-        };
+        let CaughtUp { events, place, version, is_whole } = CaughtUp::at(start, &shared, &user).await?;
         let first = Some([RETRY, events.into_bytes()].concat().into());
         let begun = Instant::now();
         let mut comments = interval_at(begun.checked_add(COMMENT_EVERY).unwrap_or(begun), COMMENT_EVERY);
         comments.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Self { shared, user, _feed: feed, news, place, version, first, comments, ends, closing, ended: false })
+        Ok(Self {
+            shared,
+            user,
+            _feed: feed,
+            news,
+            place,
+            version,
+            is_behind: !is_whole,
+            first,
+            comments,
+            ends,
+            closing,
+            ended: false,
+        })
     }
 
     /// Waits for what is to be sent next; `None` at the end.
@@ -110,18 +78,18 @@ impl Listener {
             return Some(first);
         }
         loop {
-            let news = tokio::select! {
+            let events = tokio::select! {
                 biased;
-                () = over(&mut self.closing, self.ends) => None,
-                news = self.news.recv() => Some(news),
+                () = over(&mut self.closing, self.ends) => return Some(self.end()),
+                () = ready(()), if self.is_behind => self.catch_up().await,
+                news = self.news.recv() => self.take(news).await,
                 _ = self.comments.tick() => return Some(COMMENT),
             };
-            let Some(news) = news else { return Some(self.end()) };
-            match self.take(news).await {
+            match events {
                 Ok(Some(events)) => return Some(events),
                 Ok(None) => {}
                 Err(error) => {
-                    log::warning(&format!("the events of user {} broke off: {error}", self.user));
+                    self.shared.broke_off(&self.user, &error);
                     return Some(self.end());
                 }
             }
@@ -132,31 +100,31 @@ impl Listener {
     async fn take(&mut self, news: Result<Arc<News>, RecvError>) -> Result<Option<Bytes>, StoreError> {
         match news {
             Ok(news) => match &news.what {
-                What::Break => self.catch_up().await,
-                // This listener looked later.
-                _ if (news.place, news.version) < (self.place, self.version) => Ok(None),
-                What::Since(from, events) if *from == self.place => {
+                What::Since(from, events) if *from == self.place && news.version >= self.version => {
                     (self.place, self.version) = (news.place, news.version);
                     Ok(Some(events.clone()))
                 }
                 What::Present | What::Since(..) if (news.place, news.version) == (self.place, self.version) => Ok(None),
-                What::Present | What::Since(..) => self.catch_up().await,
+                // It is older than what this listener knows, or newer, or what this listener knows is gone.
+                What::Present | What::Since(..) | What::Break => self.catch_up().await,
             },
             // There was more than waits for a slow one.
-            Err(RecvError::Lagged(_)) => {
-                self.news = self.news.resubscribe();
-                self.catch_up().await
-            }
+            Err(RecvError::Lagged(_)) => self.catch_up().await,
             // The feed says why it ended.
             Err(RecvError::Closed) => Ok(Some(self.end())),
         }
     }
 
-    /// Reads what this listener missed, from where it stands.
+    /// Reads what this listener missed, from where it stands, if it missed anything.
     async fn catch_up(&mut self) -> Result<Option<Bytes>, StoreError> {
-        let Place { archives, last } = self.place;
-        let CaughtUp { events, place, version } =
-            CaughtUp::after(&self.shared, &self.user, last, Some(archives)).await?;
+        // What waits is older than what is read now.
+        self.news = self.news.resubscribe();
+        let CaughtUp { events, place, version, is_whole } =
+            CaughtUp::from(self.place, self.version, &self.shared, &self.user).await?;
+        self.is_behind = !is_whole;
+        if (place, version) == (self.place, self.version) {
+            return Ok(None);
+        }
         (self.place, self.version) = (place, version);
         Ok(Some(events.into_bytes()))
     }

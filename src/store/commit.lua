@@ -104,7 +104,7 @@ end
 
 -- Those who are woken read what is written: whether they can be woken changes nothing about it.
 local told = redis.pcall(publish, channel, revision)
-if publish == 'SPUBLISH' and type(told) == 'table' and told.err then
+if publish == 'SPUBLISH' and type(told) == 'table' and told.err and told.err:find('nknown') then
   told = redis.pcall('PUBLISH', channel, revision)
 end
 if type(told) == 'table' and told.err then

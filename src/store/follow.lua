@@ -5,10 +5,18 @@
 --
 -- ARGV[1]     the id of the first entry that is wanted; '' for the newest entry alone
 -- ARGV[2]     how many entries are wanted at most
+-- ARGV[3]     how many entries are counted at most
 --
--- Reply: {{rev, doc}, entries}, as HMGET and XRANGE give them
+-- Reply: {{rev, doc}, entries, count}, as HMGET and XRANGE give the first two
 local account = redis.call('HMGET', KEYS[1], 'rev', 'doc')
-if ARGV[1] == '' then
-  return { account, redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1) }
+local history, first, wanted, counted = KEYS[2], ARGV[1], tonumber(ARGV[2]), ARGV[3]
+
+if first == '' then
+  local newest = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)
+  return { account, newest, #newest }
 end
-return { account, redis.call('XRANGE', KEYS[2], ARGV[1], '+', 'COUNT', ARGV[2]) }
+local found, entries = redis.call('XRANGE', history, first, '+', 'COUNT', counted), {}
+for i = 1, math.min(#found, wanted) do
+  entries[i] = found[i]
+end
+return { account, entries, #found }

@@ -146,11 +146,12 @@ impl Watched {
         }
     }
 
-    /// From now on changes of `user` are told of at once, or no longer. What came before is yet to be looked for.
+    /// From now on changes of `user` are told of at once, or no longer. Either way there may be some that nobody was told of.
     pub(super) fn set_prompt(&self, user: &UserId, prompt: bool) {
         if let Some(place) = self.state().places.get_mut(user) {
+            let is_lost = place.prompt && !prompt;
             place.set_prompt(prompt);
-            if prompt {
+            if prompt || is_lost {
                 place.wake();
             }
         }

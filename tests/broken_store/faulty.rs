@@ -5,7 +5,7 @@ use jeton::{
     store::{
         Answer, Commit, Committed, EntryRange, History, RecordName, Revision, Store, Stored,
         embedded::EmbeddedStore,
-        follow::{Follow, Followed, Watch},
+        follow::{Follow, FollowLimit, Followed, Watch},
     },
 };
 
@@ -99,7 +99,7 @@ impl Follow for Faulty {
         &'a self,
         user: &'a UserId,
         from: Option<TransactionId>,
-        limit: usize,
+        limit: FollowLimit,
     ) -> Answer<'a, Option<Followed>> {
         self.store().follow(user, from, limit)
     }

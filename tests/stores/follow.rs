@@ -5,7 +5,7 @@ use std::cell::Cell;
 use futures_util::FutureExt;
 use jeton::{
     ledger::{Command, Timestamp, TransactionId},
-    store::follow::{Follow, Followed, Watch},
+    store::follow::{Follow, FollowLimit, Followed, Watch},
 };
 use tokio::{join, time::timeout};
 
@@ -14,6 +14,10 @@ use crate::support::{
     process::PATIENCE,
     world::{START, World, credit, debit},
 };
+
+const fn limit(entries: usize, count: usize) -> FollowLimit {
+    FollowLimit { entries, count }
+}
 
 /// Waits until who watches is woken.
 pub(super) async fn woken(watch: &Watch, case: &str) {
@@ -41,7 +45,7 @@ async fn an_account_is_followed_from_any_place_in_its_history() {
     for kept in Kept::all() {
         let (store, name) = (kept.follow(), kept.store().name());
         for from in [None, Some(TransactionId::ZERO), Some(TransactionId::new(at(START), 0))] {
-            assert_eq!(store.follow(&user("nobody"), from, 10).await.unwrap(), None, "{name}: {from:?}");
+            assert_eq!(store.follow(&user("nobody"), from, limit(10, 10)).await.unwrap(), None, "{name}: {from:?}");
         }
         let mut world = World::new(kept.store(), "u");
         world.apply(&[Command::Touch, debit("ARTICLE", 3)], START).await;
@@ -57,16 +61,22 @@ async fn an_account_is_followed_from_any_place_in_its_history() {
                 ("the newest alone, one at most", None, 1, last..=last),
                 ("all", Some(TransactionId::ZERO), 1_000, 0..=last),
                 ("exactly all", Some(TransactionId::ZERO), ids.len(), 0..=last),
-                ("the first alone", Some(TransactionId::ZERO), 1, 0..=0),
+                ("the first alone", Some(TransactionId::ZERO), 1, 0..=last),
                 ("from the first", Some(ids[0]), 1_000, 0..=last),
                 ("from the last", Some(ids[last]), 1_000, last..=last),
                 ("from no entry, two at most", Some(between), 2, first_after(between)..=last),
                 ("from beyond", Some(greatest), 10, ids.len()..=last),
             ] {
-                let followed = store.follow(&world.user, from, limit).await.unwrap();
-                let entries = world.entries.get(expected).unwrap_or_default().iter().take(limit).cloned().collect();
-                let all = Followed { stored: world.stored.clone().unwrap(), entries };
-                assert_eq!(followed, Some(all), "{name}, {round}: {case}");
+                let found = world.entries.get(expected).unwrap_or_default();
+                // No more are read, and some more counted.
+                for more in [0, 1, 1_000] {
+                    let counted = FollowLimit { entries: limit, count: limit + more };
+                    let followed = store.follow(&world.user, from, counted).await.unwrap();
+                    let entries = found.iter().take(limit).cloned().collect();
+                    let count = found.len().min(limit + more);
+                    let all = Followed { stored: world.stored.clone().unwrap(), entries, count };
+                    assert_eq!(followed, Some(all), "{name}, {round}: {case}, and {more} more");
+                }
             }
             // What is put away is not followed any more.
             world.apply(&[Command::Reset, debit("ARTICLE", 2)], START + 2).await;
@@ -91,7 +101,9 @@ async fn the_account_and_its_entries_are_of_one_moment() {
         let reads = async {
             let (mut from, mut version) = (None, 0);
             while !is_over.get() {
-                let Followed { stored, entries } = store.follow(&user, from, 1_000).await.unwrap().unwrap();
+                let Followed { stored, entries, count } =
+                    store.follow(&user, from, limit(1_000, 1_000)).await.unwrap().unwrap();
+                assert_eq!(entries.len(), count, "{name}");
                 let newest = entries.last().unwrap();
                 assert_eq!(newest.entry.balance, stored.account.ledger_balance(), "{name}: {newest:?}");
                 assert_eq!(newest.id, stored.account.last_entry(), "{name}");

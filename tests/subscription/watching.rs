@@ -16,7 +16,7 @@ async fn main() {
     join_all(watches.iter().map(async |(watch, id)| {
         loop {
             watch.changed().await;
-            println!("{id} woken");
+            println!("{id} {}", if watch.is_prompt() { "woken" } else { "left alone" });
         }
     }))
     .await;

@@ -5,7 +5,7 @@ use crate::{
     ledger::{TransactionId, UserId},
     store::{
         Answer, EntryRange,
-        follow::{Follow, Followed, Watch},
+        follow::{Follow, FollowLimit, Followed, Watch},
     },
 };
 
@@ -14,14 +14,16 @@ impl Follow for EmbeddedStore {
         &'a self,
         user: &'a UserId,
         from: Option<TransactionId>,
-        limit: usize,
+        limit: FollowLimit,
     ) -> Answer<'a, Option<Followed>> {
         let user = user.clone();
         Box::pin(self.read(move |reading| {
             let Some(stored) = read::account(reading, &user)? else { return Ok(None) };
-            let range = from.map_or(EntryRange::newest(1), |from| EntryRange::from(from, limit));
-            let entries = read::entries(reading, &user, range)?;
-            Ok(Some(Followed { stored, entries }))
+            let range = from.map_or(EntryRange::newest(1), |from| EntryRange::from(from, limit.count));
+            let mut entries = read::entries(reading, &user, range)?;
+            let count = entries.len();
+            entries.truncate(limit.entries);
+            Ok(Some(Followed { stored, entries, count }))
         }))
     }
 

@@ -22,8 +22,8 @@ use crate::{
     store::{StoreError, keys::Keys, watch::Watched},
 };
 
-/// How often a connection is asked whether it is still one.
-const PING_EVERY: Duration = Duration::from_secs(5);
+/// How often a connection is asked whether it is still one. Until it is known not to be, nobody looks more often.
+const PING_EVERY: Duration = Duration::from_secs(2);
 /// How many orders are followed at once, at most.
 const ORDERS_AT_ONCE: usize = 1_000;
 
