@@ -1,9 +1,11 @@
 use std::{
+    future::pending,
     panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
@@ -14,6 +16,7 @@ use hyper::{
     http::request::Parts,
 };
 use serde_json::Map;
+use tokio::time::sleep;
 use vercel_runtime::ResponseBody;
 
 use super::{
@@ -44,6 +47,9 @@ use crate::{
     },
     system::System,
 };
+
+/// How long a stream's reader has for its end, when the process is about to end.
+const LAST_READS: Duration = Duration::from_secs(3);
 
 /// What the functions share: settings and service. One for each process.
 pub struct App {
@@ -94,6 +100,18 @@ impl App {
     pub fn close(&self) {
         if let Ok(Settings { live: Ok(live), .. }) = &self.settings {
             live.close();
+        }
+    }
+
+    /// Waits until the streams have been [ended](Self::close) for so long that nobody need wait for those who do not read
+    /// their ends.
+    pub(super) async fn streams_are_over(&self) {
+        match &self.settings {
+            Ok(Settings { live: Ok(live), .. }) => {
+                live.closed().await;
+                sleep(LAST_READS).await;
+            }
+            Ok(_) | Err(_) => pending().await,
         }
     }
 

@@ -114,11 +114,6 @@ impl Call<'_> {
         self.service.as_ref().map_err(|error| error.clone().into())
     }
 
-    /// What is shown live, if there is a store to show.
-    pub(super) fn live(&self) -> Result<&Live, Failure> {
-        self.live.as_ref().map_err(|error| error.clone().into())
-    }
-
     /// The same for what is about `user`, whose test clock is moved first if the caller says so.
     pub(super) async fn service_for(&self, user: &UserId) -> Result<&Arc<StatsService>, Failure> {
         let service = self.service()?;
@@ -129,6 +124,11 @@ impl Call<'_> {
             }
         }
         Ok(service)
+    }
+
+    /// What is shown live, if there is a store to show.
+    pub(super) fn live(&self) -> Result<&Live, Failure> {
+        self.live.as_ref().map_err(|error| error.clone().into())
     }
 
     /// Where the caller wants the user's test clock to stand. Only in development.

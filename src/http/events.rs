@@ -3,7 +3,7 @@ use std::time::Duration;
 use futures_util::stream;
 use http_body_util::StreamBody;
 use hyper::{
-    StatusCode,
+    Method, StatusCode,
     body::Frame,
     header::{CACHE_CONTROL, HeaderName, HeaderValue},
 };
@@ -31,20 +31,29 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
     query.take("access_token");
     query.finish()?;
     // The header is the browser's, and newer than what the page wrote into the address.
-    let header = call.headers.get(LAST_EVENT_ID).map(|id| id.to_str().unwrap_or_default());
-    let start = header.or(in_query.as_deref()).map_or(Start::Now, start_after);
+    let header = call.headers.get(LAST_EVENT_ID).map(|id| id.to_str().unwrap_or("?"));
+    // An empty one is that of a reader who was told nothing.
+    let told = [header, in_query.as_deref()].into_iter().flatten().find(|id| !id.is_empty());
+    let start = told.map_or(Start::Now, start_after);
 
-    call.service_for(&user).await?;
+    let service = call.service_for(&user).await?;
+    if call.method == Method::HEAD {
+        call.stored(service.get_user_stats(&user, call.trace.locale)).await?;
+        return Ok(stream_of(ResponseBody::from(StreamBody::new(stream::pending()))));
+    }
     let listener = call.stored(call.live()?.listen(&user, start, ends(call))).await?;
     let events = stream::unfold(listener, |mut listener| async move {
         let events = listener.next().await?;
         Some((Ok::<_, Error>(Frame::data(events)), listener))
     });
-    let body = ResponseBody::from(StreamBody::new(SyncStream::new(Box::pin(events))));
+    Ok(stream_of(ResponseBody::from(StreamBody::new(SyncStream::new(Box::pin(events))))))
+}
+
+fn stream_of(body: ResponseBody) -> Response {
     let mut response = respond::with_body(StatusCode::OK, HeaderValue::from_static("text/event-stream"), body);
     response.headers_mut().insert(CACHE_CONTROL, UNCHANGED);
     response.headers_mut().extend([UNBUFFERED]);
-    Ok(response)
+    response
 }
 
 /// When the stream ends: before the function does (contract §6), or with the user token.

@@ -47,13 +47,16 @@ pub async fn serve_app(function: Function, app: &'static Lazy<App>) -> Result<()
     .await
 }
 
-async fn answer(function: Function, app: &App, request: Request<Incoming>, state: AppState) -> Response {
+async fn answer(function: Function, app: &'static App, request: Request<Incoming>, state: AppState) -> Response {
     // On SIGTERM the runtime waits for background work, not for requests: each request counts as such until its last byte
     // is written.
     let (guard, ended) = oneshot::channel();
     state.wait_until(async move {
-        // The sender is dropped, never used.
-        let _ = ended.await;
+        tokio::select! {
+            // The sender is dropped, never used.
+            _ = ended => {}
+            () = app.streams_are_over(), if function == Function::Events => {}
+        }
     });
     let platform = ["x-vercel-internal-invocation-id", "x-vercel-internal-request-id"];
     let on_platform = platform.iter().all(|name| request.headers().contains_key(*name));
