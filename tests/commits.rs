@@ -76,10 +76,19 @@ async fn a_debit_on_a_known_account_is_one_commit() {
     let processes = Processes::<2>::start().await;
     let (balance, cost) = processes.counted(processes.debit(0, 3)).await;
     assert_eq!(balance, 4_997);
-    let opening = [("evalsha", 1), ("exists", 1), ("hget", 1), ("hmget", 1), ("hset", 1), ("xadd", 2), ("zadd", 2)];
+    let opening = [
+        ("evalsha", 1),
+        ("exists", 1),
+        ("hget", 1),
+        ("hmget", 1),
+        ("hset", 1),
+        ("publish", 1),
+        ("xadd", 2),
+        ("zadd", 2),
+    ];
     assert_eq!(cost, calls(&opening), "an opening");
 
-    let known = calls(&[("evalsha", 1), ("hget", 1), ("hset", 1), ("xadd", 1)]);
+    let known = calls(&[("evalsha", 1), ("hget", 1), ("hset", 1), ("publish", 1), ("xadd", 1)]);
     for balance in [4_994, 4_991] {
         let counted = processes.counted(processes.debit(0, 3)).await;
         assert_eq!(counted, (balance, known.clone()));
@@ -107,7 +116,7 @@ async fn a_conflict_costs_one_more_commit_and_no_load() {
     processes.debit(1, 3).await;
     let (balance, cost) = processes.counted(processes.debit(0, 3)).await;
     assert_eq!(balance, 4_991);
-    assert_eq!(cost, calls(&[("evalsha", 2), ("hget", 3), ("hset", 1), ("xadd", 1)]));
+    assert_eq!(cost, calls(&[("evalsha", 2), ("hget", 3), ("hset", 1), ("publish", 1), ("xadd", 1)]));
     assert_eq!(processes.balance_and_entries().await, (4_991, 4));
 }
 
@@ -279,7 +288,15 @@ async fn a_long_history_costs_no_more_than_a_short_one() {
     assert_eq!(long.0, short.0, "the same commands");
     assert_eq!(
         long.0,
-        calls(&[("evalsha", 20), ("hget", 20), ("hmget", 20), ("hset", 20), ("xadd", 20), ("xrevrange", 20)])
+        calls(&[
+            ("evalsha", 20),
+            ("hget", 20),
+            ("hmget", 20),
+            ("hset", 20),
+            ("publish", 20),
+            ("xadd", 20),
+            ("xrevrange", 20)
+        ])
     );
     for (long, short) in long.1.iter().zip(short.1) {
         assert!(long.abs_diff(short) * 100 <= short * 3, "{long} bytes instead of {short}");

@@ -103,6 +103,7 @@ async fn assert_told(client: &Client, users: &[String], processes: &[&Process]) 
             client.get(&format!("usage?userId={user}")).await,
             client.get(&format!("events?userId={user}")).await,
             client.clone().with("Accept", "text/csv").get(&format!("transactions?userId={user}")).await,
+            client.post_once("sessions", "another", one.clone()).await,
             client.post("generations", one.clone()).await,
             client.post_once("generations", "key", one.clone()).await,
             client.post("tokens", some.clone()).await,

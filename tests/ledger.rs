@@ -17,6 +17,7 @@ mod interleavings;
 mod life;
 mod limits;
 mod model;
+mod next_change;
 mod overdrafts;
 mod plan_changes;
 mod refunds;

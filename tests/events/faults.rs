@@ -62,7 +62,7 @@ async fn a_redis_that_stays_away_ends_the_stream_and_refuses_until_it_is_back() 
     apart.proxy.be_silent(true);
     spend(&writers, "u", 2).await;
     assert_eq!(events.end().await, End::Clean, "nobody takes an old balance for the present one");
-    apart.function.process.wait_for_line(|line| line.contains("the events of user u broke off: "));
+    apart.function.process.wait_for_line(|line| line.contains("the events of user u broke off"));
     send(events_of(&client, "u")).await.assert_store_unavailable();
 
     apart.proxy.be_silent(false);
@@ -87,4 +87,37 @@ async fn a_frozen_function_catches_up() {
         told.extend(until_stats(&mut events).await.0);
     }
     assert_eq!(told, history(&writers, "u").await[1..]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_has_lost_what_was_told_begins_anew() {
+    let apart = Apart::start().await;
+    let (writers, client) = apart.clients();
+    let redis = &apart.redis;
+    let keys = ["jeton:{u}:account", "jeton:{u}:history"];
+    let mut events = Events::open(events_of(&client, "u")).await;
+    events.expect("stats").await;
+    for path in ["generations", "reservations"] {
+        spend(&writers, "u", 1).await;
+        until_stats(&mut events).await;
+        let before = writers.stats("u").await;
+        let kept = keys.map(|key| redis.command::<Vec<u8>>(&["DUMP", key]));
+        let body = serde_json::json!({"userId": "u", "amount": 1, "tokenCost": 1});
+        let mut body = body.as_object().unwrap().clone();
+        body.remove(if path == "generations" { "amount" } else { "tokenCost" });
+        writers.post(path, body.into()).await.ok();
+        until_stats(&mut events).await;
+
+        // As when a server takes over that did not have the last of it.
+        let mut takes_over = redis::pipe();
+        for (key, dump) in keys.iter().zip(kept) {
+            takes_over.cmd("RESTORE").arg(key).arg(0).arg(dump).arg("REPLACE").ignore();
+        }
+        takes_over.cmd("PUBLISH").arg("jeton:{u}:changes").arg("").ignore();
+        takes_over.exec(&mut redis.connect()).unwrap();
+        events.expect("resync").await;
+        assert_eq!(events.expect("stats").await.data, before, "{path}");
+        spend(&writers, "u", 1).await;
+        assert_eq!(until_stats(&mut events).await.0.len(), 1, "{path}: it goes on from there");
+    }
 }

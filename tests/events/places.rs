@@ -83,7 +83,7 @@ async fn an_id_that_is_not_in_the_history_begins_anew_and_tells_nothing_of_other
         spend(&client, "u", 1).await;
         let (own, stats) = (ids(&history(&client, "u").await), client.stats("u").await);
         let next_to_own = own[0].replace("-0", "-1");
-        let strange = ["", "0", "-", "1-0", "99999999999999-0", "01-0", "u", "NaN", "1.5-0", "18446744073709551616-0"];
+        let strange = ["é", "0", "-", "1-0", "99999999999999-0", "01-0", "u", "NaN", "1.5-0", "18446744073709551616-0"];
         let mut cases: Vec<&str> = foreign.iter().chain(&before_reset).map(String::as_str).collect();
         cases.extend(strange);
         cases.push(&next_to_own);

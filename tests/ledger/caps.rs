@@ -22,7 +22,7 @@ fn instant(text: &str) -> Timestamp {
 }
 
 /// An account of 1 000 tokens with this cap, in this zone, opened at noon of the first day of 2027.
-fn desk_in(zone: &str, cap: &str) -> Desk {
+pub(super) fn desk_in(zone: &str, cap: &str) -> Desk {
     let lines = [
         ("opening_balance", "1000".to_owned()),
         ("monthly_allowance", format!("0\n{cap}")),
