@@ -7,6 +7,7 @@ mod cuts;
 mod follower;
 mod followers;
 mod line;
+mod many;
 mod shown;
 mod slow;
 mod writers;

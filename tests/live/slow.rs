@@ -19,7 +19,12 @@ const GROWTH_KIB_MAX: u64 = 64 * 1_024;
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_read_loses_nothing_and_holds_up_nobody() {
     let redis = Redis::start();
-    let settings = [("REDIS_URL", redis.url()), ("VERCEL_ENV", "development".to_owned())];
+    let settings = [
+        ("REDIS_URL", redis.url()),
+        ("VERCEL_ENV", "development".to_owned()),
+        // Longer than they do not read.
+        ("JETON_EVENTS_SECONDS", "600".to_owned()),
+    ];
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
     let mut function = Instance::start("events", &settings);
     let others =
