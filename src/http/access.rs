@@ -57,8 +57,12 @@ pub(super) async fn check(
         [token] if !asked.headers.contains_key(AUTHORIZATION) => Some(&**token),
         _ => None,
     };
+    // Whoever puts a user token into an address means to be that user, also where everybody may call.
+    let is_open = is_open && tokens_in_query.is_empty();
     let Some(token) = presented.filter(|text| session::is_formed_like_one(text)) else {
-        return if is_open { Ok(Access::Open) } else { Err(Problem::Unauthenticated.into()) };
+        let cause = (!tokens_in_query.is_empty())
+            .then(|| "`access_token` must be one user token, once, and without a header beside it".to_owned());
+        return if is_open { Ok(Access::Open) } else { Err(Failure { problem: Problem::Unauthenticated, cause }) };
     };
     // Boxed, as few requests need it, and it is large.
     match Box::pin(sessions.verify(token, now)).await {

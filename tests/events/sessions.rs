@@ -146,10 +146,14 @@ async fn in_open_development_an_address_with_a_token_is_about_its_user() {
     for backend in Backend::both(LASTING) {
         let client = backend.client();
         let token = token_for("alice", DEVELOPMENT_SECRET);
-        for (query, user) in [(format!("access_token={token}"), "alice"), ("access_token=x".to_owned(), "test-user-id")]
+        let address = format!("events?access_token={token}");
+        let mut events = Events::open(client.request(reqwest::Method::GET, &address)).await;
+        assert_eq!(events.expect("stats").await.data["memberId"], "alice", "{backend:?}");
+        // One that is not good is nobody's: a page must not show somebody else's account.
+        let expired = token_until("alice", DEVELOPMENT_SECRET, -31);
+        for query in [format!("access_token={expired}"), format!("access_token={token}x"), "access_token=x".to_owned()]
         {
-            let mut events = Events::open(client.request(reqwest::Method::GET, &format!("events?{query}"))).await;
-            assert_eq!(events.expect("stats").await.data["memberId"], user, "{backend:?}");
+            assert_problem(&client.get(&format!("events?{query}")).await, 401, "unauthenticated");
         }
     }
 }
