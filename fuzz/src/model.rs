@@ -68,6 +68,10 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
     if !methods.contains(&sent.method) {
         return Expected::Refused("method_not_allowed");
     }
+    // Nobody here can sign one that is good.
+    if has_user_token_in_address(sent) {
+        return Expected::Refused("unauthenticated");
+    }
     if keyed && let Some(refused) = access(sent) {
         return Expected::Refused(refused);
     }
@@ -96,6 +100,12 @@ pub fn expected(sent: &Sent, keyed: bool, media: bool) -> Expected {
         bad.insert("Jeton-Clock".to_owned());
     }
     if bad.is_empty() { Expected::Right } else { Expected::InvalidField(bad) }
+}
+
+fn has_user_token_in_address(sent: &Sent) -> bool {
+    let query = sent.target.query().unwrap_or_default();
+    sent.resource == Resource::Events
+        && form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token")
 }
 
 /// Where `sent` moves a test clock, in milliseconds, if it is right.
@@ -232,6 +242,8 @@ fn bad_parameters(sent: &Sent, keyed: bool) -> BTreeSet<String> {
             "cursor" if sent.resource == Resource::Accounts => is_user_id(&value),
             "cursor" => is_transaction_id(&value),
             "query" => value.is_empty() || is_user_id(&value),
+            // One that is in no history begins anew.
+            "lastEventId" => true,
             "type" => ["CREDIT", "DEBIT"].contains(&&*value),
             "contentType" => is_content_type(&value),
             "from" | "to" => chrono::DateTime::parse_from_rfc3339(&value).is_ok(),
