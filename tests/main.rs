@@ -41,6 +41,7 @@ mod keys;
 mod ledger;
 mod local_server;
 mod lost_answers;
+mod openapi;
 mod page;
 mod plans;
 mod platform;
