@@ -2,7 +2,7 @@
 //!
 //! [`Resource`] says what can be asked for, by which method, and who may; [`App::answer`] does what all have in common, in the
 //! order of refusals of contract §3; one module for each resource does the rest. [`serve`] is the adapter to the
-//! platform, [`local`] the local server.
+//! platform, [`local`] the local server. `openapi`, which the package `openapi/` alone has, describes all of it.
 
 mod access;
 mod accounts;
@@ -18,6 +18,8 @@ mod generations;
 mod health;
 mod local;
 mod messages;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod platform;
 mod problem;
 mod query;

@@ -21,6 +21,8 @@ mod refusal;
 mod reservation;
 mod reservation_id;
 mod reserving;
+#[cfg(feature = "openapi")]
+mod schemas;
 mod settle;
 mod spending;
 mod spent_days;

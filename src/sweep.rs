@@ -26,6 +26,7 @@ const STAYING_MAX: usize = 1_000;
 
 /// What a run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "BillingRun"))]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// Users that were noted as due and were looked at.

@@ -24,6 +24,7 @@ const ATTEMPTS: usize = 5;
 
 /// What was spent from one instant to the next bucket's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "UsageBucket"))]
 #[serde(rename_all = "camelCase")]
 pub struct Bucket {
     /// When it begins.

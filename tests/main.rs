@@ -42,6 +42,7 @@ mod ledger;
 mod live;
 mod local_server;
 mod lost_answers;
+mod openapi;
 mod page;
 mod plans;
 mod platform;

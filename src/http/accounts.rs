@@ -18,21 +18,15 @@ use crate::{
 };
 
 /// How many accounts a page has when the caller does not say.
-const LIMIT_DEFAULT: u64 = 50;
+pub(super) const LIMIT_DEFAULT: u64 = 50;
 /// How many it can have.
-const LIMIT_MAX: u64 = 200;
+pub(super) const LIMIT_MAX: u64 = 200;
 
 /// From when on a change holds, by the names that callers give it.
-const EFFECTIVE: [(&str, Effective); 2] = [("now", Effective::Now), ("nextPeriod", Effective::NextPeriod)];
+pub(super) const EFFECTIVE: [(&str, Effective); 2] = [("now", Effective::Now), ("nextPeriod", Effective::NextPeriod)];
 
 /// `GET /api/accounts`: a page of the accounts of all users, as they are now.
 pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Page {
-        accounts: Vec<Shown>,
-        next_cursor: Option<UserId>,
-    }
     let mut query = Query::parse(call.query)?;
     let prefix = query.take("query").filter(|text| !text.is_empty());
     // Every beginning of an id is one itself.
@@ -48,7 +42,7 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
     let prefix = prefix.unwrap_or_default();
     let page = call.service()?.list_accounts(&prefix, cursor, limit, call.trace.locale);
     let AccountPage { accounts, next_cursor } = call.stored(page).await?;
-    respond::json(&Page { accounts: accounts.into_iter().map(Shown::from).collect(), next_cursor })
+    respond::json(&Accounts { accounts: accounts.into_iter().map(Shown::from).collect(), next_cursor })
 }
 
 /// `PATCH /api/accounts`: changes plan and caps of a user.
@@ -78,16 +72,34 @@ pub(super) async fn patch(call: &Call<'_>) -> Result<Response, Failure> {
     change::answer(call, &user, message, |service, caller| service.change_plan(&user, change, effective, caller)).await
 }
 
-/// What the list says of an account.
+/// A page of the list.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "AccountPage"))]
 #[serde(rename_all = "camelCase")]
-struct Shown {
+pub(super) struct Accounts {
+    /// The accounts, in the order of their users' ids, byte by byte.
+    pub(super) accounts: Vec<Shown>,
+    /// The `cursor` of the next page; null on the last one.
+    pub(super) next_cursor: Option<UserId>,
+}
+
+/// What the list says of an account. Amounts are tokens.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Account"))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Shown {
+    /// Whose it is.
     user_id: UserId,
+    /// What can be spent now; below zero what is owed.
     token_balance: i64,
+    /// What is set aside for work under way.
     tokens_reserved: u64,
+    /// The name of the plan.
     plan: Arc<str>,
+    /// When the last change took effect.
     #[serde(serialize_with = "Timestamp::serialize_rfc3339")]
     last_activity: Timestamp,
+    /// When the account was opened, or reset.
     #[serde(serialize_with = "Timestamp::serialize_rfc3339")]
     created_at: Timestamp,
 }

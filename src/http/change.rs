@@ -80,18 +80,25 @@ where
 
 /// The result of contract §2.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Result"))]
 pub(super) struct Told<'a> {
+    /// True: a refusal has false.
+    #[cfg_attr(feature = "openapi", schemars(extend("const" = true)))]
     pub(super) success: bool,
+    /// What was done, for people, in their language.
     pub(super) message: String,
+    /// The account after it.
     pub(super) stats: &'a Stats,
+    /// The caller's own entry, if the change wrote one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) transaction: Option<&'a Transaction>,
+    /// The reservation that it was about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reservation: Option<&'a ReservationStats>,
 }
 
 /// The body of a result.
-fn result(outcome: &Outcome, message: Message, locale: Locale) -> String {
+pub(super) fn result(outcome: &Outcome, message: Message, locale: Locale) -> String {
     let Outcome { transaction, reservation, stats } = outcome;
     let message = message(outcome, locale);
     let (transaction, reservation) = (transaction.as_ref(), reservation.as_ref());

@@ -13,7 +13,7 @@ use super::{
 use crate::ledger::{AMOUNT_MAX, Amount, CapChange, Priority, Timestamp};
 
 /// The longest description, in characters.
-const DESCRIPTION_MAX: usize = 500;
+pub(super) const DESCRIPTION_MAX: usize = 500;
 /// The largest metadata, in bytes of JSON (contract §5).
 const METADATA_BYTES_MAX: usize = 2 * 1024;
 /// How deep it may be nested. Whoever reads JSON stops somewhere, `serde_json` at 127 levels, and what is kept and

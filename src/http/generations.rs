@@ -9,7 +9,7 @@ use super::{
 use crate::{ledger::ContentType, stats_service::Generation};
 
 /// What is generated when the caller does not say (contract §2).
-const DEFAULT_CONTENT_TYPE: &str = "ARTICLE";
+pub(super) const DEFAULT_CONTENT_TYPE: &str = "ARTICLE";
 
 /// `POST /api/generations`: debits what a generation costs.
 pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {

@@ -9,16 +9,25 @@ use super::{
     respond,
 };
 
+/// That the store answers.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Health {
+    /// `ok`.
+    #[cfg_attr(feature = "openapi", schemars(extend("const" = "ok")))]
+    pub(super) status: &'static str,
+    /// `redis` or `embedded`.
+    #[cfg_attr(feature = "openapi", schemars(extend("enum" = ["redis", "embedded"])))]
+    pub(super) store: &'static str,
+    /// How long it took to answer, in milliseconds.
+    pub(super) round_trip_ms: f64,
+    /// The version of Jeton.
+    pub(super) version: &'static str,
+}
+
 /// `GET /api/health`: whether the store answers, and how fast.
 pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Health {
-        status: &'static str,
-        store: &'static str,
-        round_trip_ms: f64,
-        version: &'static str,
-    }
     Query::parse(call.query)?.finish()?;
     let service = call.service()?;
     let begun = Instant::now();

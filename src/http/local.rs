@@ -22,7 +22,9 @@ use super::{App, Resource, Response, respond};
 use crate::log;
 
 const PAGE: &str = include_str!("../../public/index.html");
+const OPENAPI: &str = include_str!("../../public/openapi.json");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// The pause after a connection that could not be taken.
@@ -31,7 +33,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
 /// How long requests under way are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// The local server: all functions and the page, on one port of this machine.
+/// The local server: all functions, the page and the OpenAPI document, on one port of this machine.
 pub struct LocalServer {
     listener: TcpListener,
     app: Arc<App>,
@@ -102,6 +104,7 @@ async fn route(app: &App, request: Request<Incoming>) -> Response {
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
     match path {
         "/" | "/index.html" if reads => respond::with_body(StatusCode::OK, HTML, PAGE),
+        "/openapi.json" if reads => respond::with_body(StatusCode::OK, JSON, OPENAPI),
         _ => respond::with_body(StatusCode::NOT_FOUND, TEXT, "Not found\n"),
     }
 }

@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// How long tokens are set aside when the caller does not say, in seconds (contract §2).
-const TTL_DEFAULT: u64 = 300;
+pub(super) const TTL_DEFAULT: u64 = 300;
 /// How long they can be: a day, in seconds.
-const TTL_MAX: u64 = 86_400;
+pub(super) const TTL_MAX: u64 = 86_400;
 
 /// `POST /api/reservations`: sets tokens aside.
 pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {

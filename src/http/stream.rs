@@ -74,7 +74,7 @@ impl Format {
         }
     }
 
-    fn head(self) -> Vec<u8> {
+    pub(super) fn head(self) -> Vec<u8> {
         const COLUMNS: &str = "id,type,amount,description,contentType,timestamp,balance,source,reservationId,refundOf,\
                                metadata,grants,priority,expiresAt,part\r\n";
         match self {
@@ -83,7 +83,7 @@ impl Format {
         }
     }
 
-    fn lines(self, transactions: &[Transaction]) -> Result<Vec<u8>, Failure> {
+    pub(super) fn lines(self, transactions: &[Transaction]) -> Result<Vec<u8>, Failure> {
         let unwritable = |error: String| Failure { problem: Problem::Internal, cause: Some(error) };
         match self {
             Self::Csv => {

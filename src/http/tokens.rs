@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The sources that a caller can name; the others are the ledger's own.
-const SOURCES: [(&str, Source); 3] =
+pub(super) const SOURCES: [(&str, Source); 3] =
     [("purchase", Source::Purchase), ("promotion", Source::Promotion), ("adjustment", Source::Adjustment)];
 
 /// `POST /api/tokens`: credits tokens.

@@ -16,18 +16,23 @@ use crate::{
 };
 
 /// How many entries a page has when the caller does not say (contract §2).
-const LIMIT_DEFAULT: u64 = 50;
+pub(super) const LIMIT_DEFAULT: u64 = 50;
 /// How many it can have.
-const LIMIT_MAX: u64 = 1_000;
+pub(super) const LIMIT_MAX: u64 = 1_000;
+
+/// A page of the history.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TransactionPage {
+    /// Its entries, in the order that was asked for.
+    pub(super) transactions: Vec<Transaction>,
+    /// The `cursor` of the next page; null on the last one.
+    pub(super) next_cursor: Option<TransactionId>,
+}
 
 /// `GET /api/transactions`: a page of the history, or, as CSV or NDJSON, the whole selection.
 pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Shown {
-        transactions: Vec<Transaction>,
-        next_cursor: Option<TransactionId>,
-    }
     let mut query = Query::parse(call.query)?;
     let user = call.user(query.take("userId").as_deref())?;
     let limit = query.take_count("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
@@ -42,7 +47,7 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
     let service = call.service_for(&user).await?;
     let page = service.get_transaction_history(&user, &selection, cursor, limit, call.trace.locale);
     let Page { transactions, next_cursor } = call.stored(page).await?;
-    respond::json(&Shown { transactions, next_cursor })
+    respond::json(&TransactionPage { transactions, next_cursor })
 }
 
 fn selection(call: &Call<'_>, query: &mut Query) -> Result<Selection, Problem> {

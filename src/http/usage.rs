@@ -10,12 +10,16 @@ use super::{
 };
 use crate::usage::{Bucket, Granularity, InvalidRange, Range};
 
+/// What was spent when.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub(super) struct UsageReport {
+    /// All buckets of the range, oldest first, those in which nothing was spent too.
+    pub(super) buckets: Vec<Bucket>,
+}
+
 /// `GET /api/usage`: what was spent in each hour, day or month of a range.
 pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
-    #[derive(Serialize)]
-    struct Shown {
-        buckets: Vec<Bucket>,
-    }
     let mut query = Query::parse(call.query)?;
     let user = call.user(query.take("userId").as_deref())?;
     let granularities = [("hour", Granularity::Hour), ("day", Granularity::Day), ("month", Granularity::Month)];
@@ -36,5 +40,5 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Response, Failure> {
         };
         Problem::invalid_field("from", reason)
     })?;
-    respond::json(&Shown { buckets })
+    respond::json(&UsageReport { buckets })
 }

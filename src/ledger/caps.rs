@@ -34,6 +34,7 @@ impl Caps {
 
 /// Which cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CapPeriod {
     /// That of a day, from 00:00 in the plan's time zone.
@@ -44,6 +45,7 @@ pub enum CapPeriod {
 
 /// A cap, as callers see it. Amounts are tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Cap"))]
 #[serde(rename_all = "camelCase")]
 pub struct CapStats {
     /// What may be spent.
@@ -57,6 +59,7 @@ pub struct CapStats {
 
 /// The caps that hold, as callers see them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Caps"))]
 #[serde(rename_all = "camelCase")]
 pub struct CapsStats {
     /// That of the day.
@@ -122,6 +125,7 @@ pub struct PlanChange {
 
 /// What is planned of a user's own caps, as callers see it: what is not planned is left out, and what is taken back is null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NextCaps {
     /// That of the day, in tokens.

@@ -10,17 +10,20 @@ use crate::plans::{CarryOver, Catalogue, NotInCatalogue, Plan};
 
 /// What an account becomes if nobody does anything, and if its user goes on as before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Forecast {
     /// What time changes next: all that happens at that instant, in this order.
     pub next: Vec<Coming>,
     /// When the balance is used up at the pace of the last 30 days, if nothing comes in; none when nothing was spent.
     #[serde(with = "super::timestamp::optional_rfc3339")]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<Timestamp>"))]
     pub runs_out_at: Option<Timestamp>,
 }
 
 /// A change that time makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "ComingChange"))]
 #[serde(rename_all = "camelCase")]
 pub struct Coming {
     /// When.
@@ -34,6 +37,7 @@ pub struct Coming {
 
 /// What time can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ComingKind {
     /// Reservations end: what they hold comes back.

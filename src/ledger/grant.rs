@@ -221,6 +221,7 @@ pub(super) const fn is_zero(number: &u64) -> bool {
 
 /// What was taken from a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "GrantPart"))]
 pub struct Paid {
     /// Which one.
     #[serde(rename = "id")]

@@ -63,6 +63,7 @@ impl Reservation {
 
 /// What became of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ReservationStatus {
     /// Nothing yet: it can be captured, released and extended.
@@ -88,6 +89,7 @@ impl fmt::Display for ReservationStatus {
 
 /// A reservation, as callers see it and as it is kept once it is closed. Amounts are tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Reservation"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReservationStats {
     /// Its name.
@@ -111,12 +113,15 @@ pub struct ReservationStats {
     pub metadata: Option<Map<String, Value>>,
     /// When they were set aside.
     #[serde(with = "timestamp::rfc3339")]
+    #[cfg_attr(feature = "openapi", schemars(with = "Timestamp"))]
     pub created_at: Timestamp,
     /// When they come back by themselves, if nobody does anything.
     #[serde(with = "timestamp::rfc3339")]
+    #[cfg_attr(feature = "openapi", schemars(with = "Timestamp"))]
     pub expires_at: Timestamp,
     /// Since when it is not open any more.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "timestamp::optional_rfc3339")]
+    #[cfg_attr(feature = "openapi", schemars(with = "Timestamp"))]
     pub closed_at: Option<Timestamp>,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What every id begins with.
 const PREFIX: &str = "res_";
 /// How long the rest may be, in characters.
-const LENGTH_MAX: usize = 64;
+pub(super) const LENGTH_MAX: usize = 64;
 
 /// Names a reservation: `res_` and 1–64 of `A–Z a–z 0–9 - _`. Unique to the user. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

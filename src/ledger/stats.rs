@@ -10,6 +10,7 @@ use crate::plans::{Catalogue, Plan};
 
 /// What callers see of an account: the stats object of contract §2. Amounts are tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Stats {
     /// Whose account it is.
@@ -62,6 +63,7 @@ pub struct Stats {
 
 /// Equal tokens, as callers see them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Grant"))]
 #[serde(rename_all = "camelCase")]
 pub struct GrantStats {
     /// What debits call it.
@@ -76,6 +78,7 @@ pub struct GrantStats {
     pub priority: Priority,
     /// When they expire, if they do.
     #[serde(with = "timestamp::optional_rfc3339")]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<Timestamp>"))]
     pub expires_at: Option<Timestamp>,
 }
 

@@ -33,6 +33,7 @@ impl fmt::Display for ContentType {
 
 /// Which way tokens went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum TransactionType {
     /// Tokens came in.
@@ -53,6 +54,7 @@ impl fmt::Display for TransactionType {
 /// Where credited tokens come from. The order is the order in which debits took them before each of them said which
 /// grants paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(description = "Where tokens come from."))]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// The opening balance.
@@ -184,6 +186,7 @@ impl<'de> Deserialize<'de> for TransactionId {
 
 /// What one history entry says. The instant is in its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// Which way the tokens went.
@@ -216,6 +219,7 @@ pub struct Entry {
     pub priority: Option<Priority>,
     /// When the tokens of a credit expire.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "timestamp::optional_rfc3339")]
+    #[cfg_attr(feature = "openapi", schemars(with = "Timestamp"))]
     pub expires_at: Option<Timestamp>,
     /// Which grants a debit took its tokens from, in this order, and which a refund gave them to. Debits of the first
     /// version don't say, and what a debit took below zero is from none.

@@ -29,6 +29,7 @@ pub fn start_of_quarter(quarter: u32) -> Timestamp {
 
 /// What was spent, and on how many generations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Spent {
     /// Tokens.
     pub tokens: u64,

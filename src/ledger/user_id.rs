@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 /// The longest user id, in characters (contract §5).
-const LENGTH_MAX: usize = 128;
+pub(super) const LENGTH_MAX: usize = 128;
 
 /// Who an account belongs to: 1–128 of `A–Z a–z 0–9 . _ : @ | + ~ -` (contract §5). Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::process::PATIENCE;
+use super::{description::Description, process::PATIENCE};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +72,7 @@ impl Events {
     pub(crate) async fn next(&mut self) -> Result<Event, End> {
         loop {
             if let Some(event) = self.ready.pop_front() {
+                Description::get().assert_describes_event(&event.name, event.id.as_deref(), &event.data);
                 if event.id.is_some() {
                     self.last_id.clone_from(&event.id);
                 }

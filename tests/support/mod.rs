@@ -3,6 +3,7 @@
 pub(crate) mod broken;
 pub(crate) mod client;
 pub(crate) mod cluster;
+pub(crate) mod description;
 pub(crate) mod events;
 pub(crate) mod host;
 pub(crate) mod load;
