@@ -132,6 +132,17 @@ async fn nobody_on_the_way_may_keep_a_stream_or_change_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_head_opens_no_stream() {
+    let redis = Redis::start();
+    let function = Instance::start("events", &[&[("REDIS_URL", &*redis.url())], LASTING].concat());
+    for _ in 0..10 {
+        let head = send(function.client().request(Method::HEAD, "events?userId=u")).await;
+        assert_eq!((head.status, head.header("content-length")), (200, None));
+    }
+    assert!(!redis.command_counts().contains_key("subscribe"), "nobody listens");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_has_its_line_in_the_log_when_it_begins() {
     let redis = Redis::start();
     let function = Instance::start("events", &[&[("REDIS_URL", &*redis.url())], LASTING].concat());

@@ -66,6 +66,22 @@ async fn keys_are_kept_for_ten_minutes_and_good_for_an_hour() {
 }
 
 #[tokio::test]
+async fn nothing_is_fetched_for_a_token_that_says_the_wrong_things() {
+    let ed = Signer::ed();
+    let identity = Identity::with(&[ed.jwk("k")]).await;
+    let sessions = identity.sessions();
+    for (member, value) in [("iss", json!("https://evil.example/")), ("aud", json!("another")), ("exp", json!(1))] {
+        let mut claims = claims();
+        claims[member] = value;
+        let judged = judged(&sessions, &ed.token_of("k", &claims)).await;
+        assert!(matches!(judged, Err(SessionError::Refused(_))), "{member}: {judged:?}");
+    }
+    assert_eq!(identity.asked().len(), 0);
+    assert!(judged(&sessions, &ed.token_of("k", &claims())).await.is_ok());
+    assert_eq!(identity.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn an_unknown_key_has_the_keys_fetched_again_once_in_thirty_seconds() {
     let (old, new) = (Signer::ed(), Signer::ec());
     let identity = Identity::with(&[old.jwk("old")]).await;
