@@ -220,17 +220,17 @@ fn origin(origin: &str) -> Result<String, InvalidSetting> {
 }
 
 fn billing_time(value: Option<&str>) -> Result<Duration, InvalidSetting> {
-    let seconds = value.map_or(Ok(BILLING_SECONDS), str::parse);
-    match seconds {
-        Ok(seconds @ 0..=3_600) => Ok(Duration::from_secs(seconds)),
-        Ok(_) | Err(_) => Err(invalid("JETON_BILLING_SECONDS", "must be a number of seconds from 0 to 3600", "45")),
-    }
+    let wrong = || invalid("JETON_BILLING_SECONDS", "must be a number of seconds from 0 to 3600", "45");
+    seconds(value, BILLING_SECONDS, 0).ok_or_else(wrong)
 }
 
 fn events_time(value: Option<&str>) -> Result<Duration, InvalidSetting> {
-    let seconds = value.map_or(Ok(EVENTS_SECONDS), str::parse);
-    match seconds {
-        Ok(seconds @ 1..=3_600) => Ok(Duration::from_secs(seconds)),
-        Ok(_) | Err(_) => Err(invalid("JETON_EVENTS_SECONDS", "must be a number of seconds from 1 to 3600", "50")),
-    }
+    let wrong = || invalid("JETON_EVENTS_SECONDS", "must be a number of seconds from 1 to 3600", "50");
+    seconds(value, EVENTS_SECONDS, 1).ok_or_else(wrong)
+}
+
+/// So many seconds, or `default`: `least` at least, and an hour at most.
+fn seconds(value: Option<&str>, default: u64, least: u64) -> Option<Duration> {
+    let seconds = value.map_or(Some(default), |value| value.parse().ok())?;
+    (least..=3_600).contains(&seconds).then(|| Duration::from_secs(seconds))
 }

@@ -1,6 +1,6 @@
 //! Accounts shown live: every change reaches every open browser, in order, none missed and none twice (contract §6).
 //!
-//! - **A wake-up says when, the history says what.** A [feed] for each user who is listened to waits until the account may
+//! - **A wake-up says when, the history says what.** A feed for each user who is listened to waits until the account may
 //!   have changed, or time changes it, and reads what is new. So nothing depends on a wake-up that is lost or late: the
 //!   next look finds all of it.
 //! - **A listener has a place** in the history: the newest entry that it was told. What the feed tells begins and ends at a

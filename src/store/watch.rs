@@ -76,8 +76,8 @@ impl Place {
 }
 
 impl Watch {
-    /// Waits until the account may have changed since this was last asked. It may be for nothing. Where a change could not
-    /// be told of at once, as the line to the store was broken, it is told of when it is whole again.
+    /// Waits until the account may have changed since this was last asked. It may be for nothing: as when changes are no
+    /// longer told of at once, and when they are again.
     pub async fn changed(&self) {
         self.signal.wake.notified().await;
     }
