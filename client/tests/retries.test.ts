@@ -2,26 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { inspect } from 'node:util';
 import { isProblem, Jeton, JetonUnexpected, JetonUnreachable } from 'jeton';
 import { Answers, refuse } from './answers.js';
 import { client, debitsOf, failure, historyOf, somebody, url } from './deployment.js';
 import { Line } from './line.js';
 import type { Fate } from './line.js';
-
-/** Lets all pauses of the client pass at once, until the end of the test, and says how long they were to be, in milliseconds. */
-function pauses(context: TestContext): number[] {
-  const asked: number[] = [];
-  const real = globalThis.setTimeout;
-  context.mock.method(globalThis, 'setTimeout', (...timer: Parameters<typeof setTimeout>) => {
-    // What Node itself waits for stays as it is, and so do the times that attempts have.
-    if (!new Error().stack?.includes('dist/waiting.js')) return real(...timer);
-    asked.push(timer[1] ?? 0);
-    return real(timer[0], 0);
-  });
-  return asked;
-}
+import { pauses } from './pauses.js';
 
 test('500 debits through a line that breaks often are 500 debits', async () => {
   const fates: Fate[] = ['unsent', 'sent', 'unanswered', 'halved'];
@@ -107,7 +94,7 @@ test('one that stays silent is a timeout, after as many attempts as there may be
   assert.match(error.message, /POST \/api\/generations: .* 500 ms/);
   assert.equal(line.keys.length, 3);
   // They have been given up: nothing is left open.
-  await line.until(() => line.connections === 0);
+  await line.until(() => line.closed === 3);
   line.close();
   assert.equal((await debitsOf(userId)).length, 1);
 });

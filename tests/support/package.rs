@@ -38,7 +38,11 @@ impl Tests {
         let mut node = Command::new("node");
         node.current_dir(built()).env("PATH", node::path());
         node.env("JETON_URL", url).envs(CALLER).envs(settings.iter().copied());
-        Self(Process::start_group(node.args(["--test-reporter=tap", "--test-force-exit", &format!("build/tests/{name}.test.js")])))
+        Self(Process::start_group(node.args([
+            "--test-reporter=tap",
+            "--test-force-exit",
+            &format!("build/tests/{name}.test.js"),
+        ])))
     }
 
     /// Waits until one of them says this.
