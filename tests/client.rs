@@ -1,6 +1,7 @@
 //! The package in `client/`: its own tests, each against what it is to meet.
 
 use crate::support::{
+    node,
     package::{SERVER, Tests},
     process::free_port,
     redis::Redis,
@@ -75,4 +76,19 @@ fn a_server_that_is_killed_and_starts_again_is_found_again() {
     tests.says("start it");
     let _local = start();
     tests.succeed();
+}
+
+#[test]
+fn the_old_functions_do_what_they_did() {
+    passes("stats-service", &[]);
+}
+
+#[test]
+fn it_works_where_there_is_no_node() {
+    let browser = node::tool("browser").join("package.json");
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let origin = format!("http://127.0.0.1:{port}");
+    let local = Local::start(folder.path(), &[], &[&SERVER[..], &[("JETON_CORS_ORIGINS", &origin)]].concat());
+    let settings = [("BROWSER", browser.to_str().unwrap()), ("PAGE_PORT", &port.to_string())];
+    Tests::start("elsewhere", local.base(), &settings).succeed();
 }
