@@ -53,9 +53,10 @@ function found(error: unknown, depth: number): TokenError | undefined {
 /** What the text of an error says. */
 function read(text: string): TokenError | undefined {
   try {
-    const refused: TokenError | undefined = JSON.parse(text)?.tokenError;
-    return refused && told(refused);
+    const refused = told(JSON.parse(text).tokenError);
+    return refused && Object.values(refused).every(field => field !== undefined) ? refused : undefined;
   } catch {
+    // It is the text of some other error.
     return undefined;
   }
 }

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { APICallError, generateText, RetryError, stepCountIs, tool } from 'ai';
 import { MockLanguageModelV4 } from 'ai/test';
-import { isProblem } from 'jeton';
+import { isProblem, Jeton } from 'jeton';
 import { z } from 'zod';
-import { account, answer, jeton, spending, UNKNOWN, usage, userWith, watched } from './support.js';
+import { account, answer, jeton, key, spending, UNKNOWN, url, usage, userWith, watched } from './support.js';
 
 /** A model that fails in this way. */
 function failing(error: () => unknown): MockLanguageModelV4 {
@@ -239,6 +239,27 @@ test('each step of a tool loop is a charge of its own', async () => {
   const { text } = await generateText({ model: spending(userId, model), prompt: 'Which day?', tools: { date }, stopWhen: stepCountIs(2) });
   assert.equal(text, 'Bonjour');
   assert.deepEqual((await account(userId)).debits, [2, 4]);
+});
+
+test('a capture whose answer is lost is sent again, and made once', async () => {
+  const userId = await userWith(100);
+  const keys: (string | null)[] = [];
+  const losing = new Jeton({
+    url,
+    key,
+    fetch: async (input, init) => {
+      const response = await fetch(input, init);
+      if (typeof init?.body !== 'string' || JSON.parse(init.body).action !== 'capture') return response;
+      keys.push(new Headers(init.headers).get('idempotency-key'));
+      if (keys.length === 1) throw new TypeError('the line is broken');
+      return response;
+    },
+  });
+  const model = new MockLanguageModelV4({ doGenerate: answer(usage([2, 3])) });
+  const spend = spending(userId, model, { jeton: losing });
+  await generateText({ model: spend, prompt: 'Bonjour' });
+  assert.deepEqual([keys.length, new Set(keys).size], [2, 1]);
+  assert.deepEqual([(await account(userId)).debits, spend.told.errors], [[5], []]);
 });
 
 test('when the capture fails the answer is given all the same', async () => {

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { simulateReadableStream, streamObject, streamText } from 'ai';
 import { MockLanguageModelV4 } from 'ai/test';
-import { isProblem } from 'jeton';
+import { isProblem, type Stats } from 'jeton';
 import { z } from 'zod';
-import { account, finish, jeton, openStream, spending, streamOf, TEXT, UNKNOWN, until, usage, userWith, watched, type Part } from './support.js';
+import { account, finish, openStream, spending, streamOf, TEXT, UNKNOWN, until, usage, userWith, watched, type Part } from './support.js';
 
 const UNTOUCHED = { balance: 100, reserved: 0, debits: [], entries: [] };
 
@@ -51,6 +51,7 @@ test('streamText and streamObject give the answer and charge it', async () => {
     finish(usage([1, 1])),
   ];
   const result = streamObject({ model: spending(userId, streaming(json)), schema: z.object({ title: z.string() }), prompt: 'Bonjour' });
+  for await (const _ of result.partialObjectStream);
   assert.deepEqual(await result.object, { title: 'Bonjour' });
   assert.deepEqual((await account(userId)).debits, [5, 2]);
 });
@@ -98,6 +99,16 @@ test('an error among the parts gives all back, but for what the model says it us
     const { reserved, debits: found } = await account(userId);
     assert.deepEqual([reserved, found], [0, debits]);
   }
+});
+
+test('a stream that the SDK tries again is given back, and set aside anew', async () => {
+  const userId = await userWith(12);
+  const { jeton, actions } = watched();
+  const broken: Part[] = [...TEXT.slice(0, 3), { type: 'error', error: new Error('the model broke') }];
+  const model = new MockLanguageModelV4({ doStream: [streamOf(broken), streamOf([...TEXT, finish(usage([2, 3]))])] });
+  await parts({ model: spending(userId, model, { jeton }), streamRetries: 1 });
+  assert.deepEqual(actions, ['reserve', 'release', 'reserve', 'capture']);
+  assert.deepEqual((await account(userId)).debits, [5]);
 });
 
 test('a stream that ends without saying so gives all back', async () => {
@@ -200,18 +211,15 @@ test('a slow answer is extended for as long as somebody waits for it', async () 
   const opened = openStream();
   const spend = spending(userId, new MockLanguageModelV4({ doStream: async () => opened }), { jeton: watching, ttlSeconds: 1 });
   const answered = parts({ model: spend });
-  await until(userId, ({ tokensReserved }) => tokensReserved === 10);
-  const [reservationId = ''] = reservations;
-  const first = Date.now() + 1_000;
-  let seen;
-  do seen = (await jeton.getReservation({ userId, reservationId })).reservation; while (Date.now() < first && Date.parse(seen.expiresAt) < first);
-  assert.ok(Date.parse(seen.expiresAt) >= first, 'it lasts longer than it would have');
+  const ends = ({ forecast: { next } }: Stats): string => next.find(({ what }) => what === 'reservation')?.at ?? '';
+  const first = ends(await until(userId, ({ tokensReserved }) => tokensReserved === 10));
+  await until(userId, stats => ends(stats) > first);
   opened.controller.enqueue(finish(usage([2, 3])));
   opened.controller.close();
   await answered;
   assert.deepEqual([actions[0], actions[1], actions.at(-1)], ['reserve', 'extend', 'capture']);
   const { debits, entries } = await account(userId);
-  assert.deepEqual([debits, entries[0]?.reservationId], [[5], reservationId]);
+  assert.deepEqual([debits, entries[0]?.reservationId], [[5], reservations[0]]);
 });
 
 test('an answer that nobody reads any more is not kept for: it ends by itself', async () => {
