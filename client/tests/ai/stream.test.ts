@@ -209,7 +209,7 @@ test('a slow answer is extended for as long as somebody waits for it', async () 
   const userId = await userWith(100);
   const { jeton: watching, reservations, actions } = watched();
   const opened = openStream();
-  const spend = spending(userId, new MockLanguageModelV4({ doStream: async () => opened }), { jeton: watching, ttlSeconds: 1 });
+  const spend = spending(userId, new MockLanguageModelV4({ doStream: async () => opened }), { jeton: watching, ttlSeconds: 2 });
   const answered = parts({ model: spend });
   const ends = ({ forecast: { next } }: Stats): string => next.find(({ what }) => what === 'reservation')?.at ?? '';
   const first = ends(await until(userId, ({ tokensReserved }) => tokensReserved === 10));

@@ -56,11 +56,11 @@ export function watched(before: (action: string) => void | Promise<void> = () =>
     fetch: async (input, init) => {
       const body = typeof init?.body === 'string' ? JSON.parse(init.body) : {};
       const action = body.action ?? 'reserve';
+      actions.push(action);
       await before(action);
       const response = await fetch(input, init);
       const { reservation } = await response.clone().json();
       if (reservation !== undefined && action === 'reserve') reservations.push(reservation.id);
-      actions.push(action);
       return response;
     },
   });
