@@ -15,6 +15,7 @@ mod support;
 
 mod access;
 mod accounts;
+mod ai;
 mod billing;
 mod billing_dates;
 mod broken_store;
@@ -47,6 +48,7 @@ mod openapi;
 mod page;
 mod plans;
 mod platform;
+mod prices;
 mod readme;
 mod refunds;
 mod refusals;
