@@ -55,10 +55,12 @@ export class Site {
       }
       case '/page.js':
         return void response.writeHead(200, { 'content-type': 'text/javascript' }).end(this.script);
+      case '/elsewhere':
+        return void response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Elsewhere</title>');
       case '/favicon.ico':
         return void response.writeHead(204).end();
       default: {
-        response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
+        response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
         const language = url.searchParams.get('document') ?? 'fr';
         response.write(`<!doctype html><html lang="${language}"><meta charset="utf-8"><title>Jeton</title><body>`);
         if (this.render === null) response.write('<div id="root"></div>');
