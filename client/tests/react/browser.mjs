@@ -168,7 +168,7 @@ export class Page {
   async describe() {
     if (this.gone) return 'a page that is gone';
     const body = await this.tab.locator('body').innerHTML({ timeout: 1_000 }).catch(error => error.message);
-    const html = body.replaceAll(/(data-history="(?:\S+ ){3})[^"]*/g, '$1…');
+    const html = body.replaceAll(/<script[\s\S]*?<\/script>/g, '').replaceAll(/(data-history="(?:\S+ ){3})[^"]*/g, '$1…');
     const wrong = await this.tab.evaluate(() => window.wrong).catch(error => error.message);
     return `${this.tab.url()}: ${html}\nwrong: ${wrong}\nconsole: ${this.said.join('\n')}`;
   }
