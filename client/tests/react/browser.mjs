@@ -87,7 +87,7 @@ export async function scenario(work) {
     say('done');
   } catch (error) {
     say(`failed: ${error.stack}`);
-    for (const page of pages) say(await page.describe());
+    for (const page of pages.filter(page => !page.gone)) say(await page.describe());
     failed = true;
   }
   clearTimeout(late);
@@ -166,7 +166,6 @@ export class Page {
 
   /** The page as it is, for somebody who wonders why a scenario failed. */
   async describe() {
-    if (this.gone) return 'a page that is gone';
     const body = await this.tab.locator('body').innerHTML({ timeout: 1_000 }).catch(error => error.message);
     const html = body.replaceAll(/<script[\s\S]*?<\/script>/g, '').replaceAll(/(data-history="(?:\S+ ){3})[^"]*/g, '$1…');
     const wrong = await this.tab.evaluate(() => window.wrong).catch(error => error.message);
