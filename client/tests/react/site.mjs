@@ -118,9 +118,15 @@ export class Way {
     for (const stream of this.streams) stream.silent = true;
   }
 
-  /** Resolves when it is so. */
-  async until(isSo) {
-    while (!isSo()) await new Promise(resolve => { this.heard = resolve; });
+  /** Resolves when it is so, which may take so many milliseconds: less than a stream lasts, whose end would help. */
+  async until(isSo, patience = 30_000) {
+    const late = setTimeout(() => { this.heard(); }, patience);
+    const begun = Date.now();
+    while (!isSo()) {
+      if (Date.now() - begun >= patience) throw new Error(`${isSo}: there are ${this.streams.size} streams, of ${this.opened}`);
+      await new Promise(resolve => { this.heard = resolve; });
+    }
+    clearTimeout(late);
   }
 
   pass(request, response) {
