@@ -49,6 +49,7 @@ mod page;
 mod plans;
 mod platform;
 mod prices;
+mod react;
 mod readme;
 mod refunds;
 mod refusals;
