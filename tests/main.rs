@@ -37,6 +37,7 @@ mod grants;
 mod guarantees;
 mod history;
 mod idempotency;
+mod import;
 mod keys;
 mod ledger;
 mod live;

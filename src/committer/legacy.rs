@@ -54,7 +54,5 @@ pub(crate) fn take(user: &UserId, legacy: &Legacy, terms: Terms<'_>) -> Result<T
 }
 
 fn damaged(user: &UserId, error: &TakeoverError) -> StoreError {
-    StoreError::Damaged(format!(
-        "what the module before has of user {user} cannot be taken over and was left as it is: {error}"
-    ))
+    StoreError::Damaged(format!("what the module before has of user {user} is damaged and was left as it is: {error}"))
 }

@@ -1,6 +1,6 @@
 //! What the module that Jeton replaces kept of a user: read, and never guessed at.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::Error};
 use serde_json::{Value, value::RawValue};
 
 use super::{AMOUNT_MAX, Timestamp, TransactionType, UserId};
@@ -110,7 +110,7 @@ impl LegacyStats {
     /// # Errors
     /// [`DamagedLegacy`] when one of the fields that decide something is missing or is something else.
     pub fn read(user: &UserId, text: &[u8]) -> Result<Self, DamagedLegacy> {
-        let raw: RawStats<'_> = serde_json::from_slice(text).map_err(|error| DamagedLegacy::Stats(error.into()))?;
+        let raw: RawStats<'_> = object(text).map_err(DamagedLegacy::Stats)?;
         if parsed::<String>(raw.member_id).is_none_or(|member| member != user.as_str()) {
             return Err(DamagedLegacy::OtherUser);
         }
@@ -163,8 +163,7 @@ struct RawEntry<'a> {
 impl LegacyEntry {
     /// The entry of this number, from 1.
     fn read(number: usize, text: &[u8]) -> Result<Self, DamagedLegacy> {
-        let raw: RawEntry<'_> =
-            serde_json::from_slice(text).map_err(|error| DamagedLegacy::Entry(number, error.into()))?;
+        let raw: RawEntry<'_> = object(text).map_err(|damage| DamagedLegacy::Entry(number, damage))?;
         let wrong = |name, what| DamagedLegacy::EntryField(number, name, what);
         if raw.description.is_some_and(|raw| !raw.get().starts_with('"')) {
             return Err(wrong("description", "a text"));
@@ -234,6 +233,14 @@ impl Legacy {
     pub fn adds_up(&self) -> bool {
         self.sums() == (self.stats.balance.into(), 0)
     }
+}
+
+/// The object that `text` is. An array, which serde would take for its members, is none.
+fn object<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Unreadable> {
+    if text.trim_ascii_start().starts_with(b"[") {
+        return Err(serde_json::Error::custom("not an object").into());
+    }
+    Ok(serde_json::from_slice(text)?)
 }
 
 /// `raw` as what is wanted of it; `None` if it is missing or something else.

@@ -66,8 +66,8 @@ impl Takeover {
             format!("its history adds up to {history}{below}, and its balance is {balance}: adjustment by {entries}"),
         );
         for Counter { name, counted, explained } in &self.counters {
-            let parts = if *name == "totalGenerations" { "its parts" } else { "its history" };
-            note(true, format!("{name} is {counted}, and {parts} say {explained}"));
+            let says = if *name == "totalGenerations" { "its parts add up to" } else { "its history has" };
+            note(true, format!("{name} is {counted}, and {says} {explained}"));
         }
         if let Some((old, next)) = self.billing {
             note(true, format!("its nextBillingDate is {old}, and it is billed next on {next}"));

@@ -13,8 +13,7 @@ fn users_are_taken_over_only_where_it_is_said() {
     for value in ["0", "true", "yes", "01", "1.0", "11", SECRET] {
         let told = refused(read(&[("JETON_LEGACY_IMPORT", value)]));
         assert_eq!(
-            told,
-            "JETON_LEGACY_IMPORT must be 1, or not be set at all; for example JETON_LEGACY_IMPORT=1",
+            told, "JETON_LEGACY_IMPORT must be 1, or not be set at all; for example JETON_LEGACY_IMPORT=1",
             "{value:?}"
         );
     }
