@@ -8,6 +8,7 @@ mod explained;
 mod meanwhile;
 mod random;
 mod touch;
+mod verified;
 
 use std::{collections::BTreeMap, path::Path};
 
