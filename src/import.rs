@@ -33,7 +33,7 @@ const AT_ONCE: usize = 8;
 /// How many users are asked for at once.
 const USERS_PAGE: usize = 1_000;
 /// How long one user may take: nobody waits for an answer, and a history may be long.
-const USER_TAKES_MAX: Duration = Duration::from_secs(60);
+const USER_TAKES_MAX: Duration = Duration::from_mins(1);
 
 /// Where the users come from, and where they go.
 pub struct Ways {

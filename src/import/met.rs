@@ -76,8 +76,9 @@ impl fmt::Display for MetUser {
                     0 => String::new(),
                     _ => format!(", and {tokens} for {periods} months since"),
                 };
-                let notes: String = report.notes().iter().map(|note| format!("; {note}")).collect();
-                format!("{entries} entries, balance {balance}{billed}{notes}")
+                let mut said = vec![format!("{entries} entries, balance {balance}{billed}")];
+                said.extend(report.notes());
+                said.join("; ")
             }
             Met::Imported { then, now } if *now == Some(*then) => format!("was taken over before, with {then}"),
             Met::Imported { then, now } => {

@@ -68,22 +68,13 @@ async fn import(arguments: ImportArguments) -> Result<Tally, String> {
     let ImportArguments { from, apply, user, verbose, place } = arguments;
     let config = Config::from_environment(true).map_err(|error| error.to_string())?;
     let catalogue = Catalogue::built_in().map_err(|error| error.to_string())?;
+    let source = source(from, &place, &config)?;
     // What is not there yet has nobody, and looking makes none.
-    let (store, legacy, to) = if apply || place.is_there(&config) {
-        let Opened { store, legacy, place } = place.open(&config, apply)?;
-        (Some(store as Arc<dyn Store>), legacy, place)
+    let (store, to): (Option<Arc<dyn Store>>, _) = if apply || place.is_there(&config) {
+        let Opened { store, place, .. } = place.open(&config, apply)?;
+        (Some(store), place)
     } else {
-        (None, None, place.folder().display().to_string())
-    };
-    let url = from.or_else(|| config.redis_url.clone().filter(|_| legacy.is_none()));
-    let source = match (url, legacy) {
-        (Some(url), _) => {
-            // Whoever vouches for the Redis of the accounts need not be asked of one without TLS.
-            let authorities = config.redis_ca.as_ref().filter(|_| url.starts_with("rediss://"));
-            LegacySource::new(&url, authorities).map_err(|error| format!("--from: {error}"))?
-        }
-        (None, Some(legacy)) => legacy,
-        (None, None) => return Err("name the Redis of the old keys with --from or REDIS_URL".to_owned()),
+        (None, place.folder().display().to_string())
     };
     let from = source.to_string();
     let (sender, mut lines) = mpsc::channel(LINES_WAITING_MAX);
@@ -118,6 +109,17 @@ async fn import(arguments: ImportArguments) -> Result<Tally, String> {
         tell("nothing is written: jeton import --apply does it");
     }
     Ok(run.tally())
+}
+
+/// The old keys: where `from` says, or where the accounts are, or where `REDIS_URL` says.
+fn source(from: Option<String>, place: &Place, config: &Config) -> Result<LegacySource, String> {
+    let named = from.is_some();
+    let url = from.or_else(|| place.url(config)).or_else(|| config.redis_url.clone());
+    let url = url.ok_or("name the Redis of the old keys with --from or REDIS_URL")?;
+    // Whoever vouches for the Redis of the accounts is not asked about one without TLS.
+    let authorities = config.redis_ca.as_ref().filter(|_| url.starts_with("rediss://"));
+    LegacySource::new(&url, authorities)
+        .map_err(|error| if named { format!("--from: {error}") } else { error.to_string() })
 }
 
 /// Goes through one user or all: whether there is such a user.
