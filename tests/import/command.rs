@@ -144,7 +144,7 @@ async fn a_line_that_breaks_costs_nothing() {
         proxy.fail(command, faults);
         let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_jeton"));
         let process = Process::start(program.args(["import", "--apply", "--redis", &proxy.url()]));
-        let users = if command == "EXISTS" { 0 } else { 1 };
+        let users = u32::from(command != "EXISTS");
         let line = process.wait_for_line(|line| line.starts_with("imported "));
         assert!(
             line.contains(&format!("users {users}, entries {}, tokens {}, adjusted 0,", 4 * users, 5_095 * users)),

@@ -89,7 +89,7 @@ async fn each_month_is_billed_once_whoever_billed_it() {
         // At once, and again: nothing is billed twice.
         for _ in 0..2 {
             let stats = stats_at(&redis, now, &id).await;
-            assert_eq!(stats.token_balance, 5_600 + 300 * billed.len() as i64, "{next} at {now}");
+            assert_eq!(stats.token_balance, 5_600 + 300 * i64::try_from(billed.len()).unwrap(), "{next} at {now}");
             assert_eq!(stats.next_billing_date.to_string(), format!("{then}T00:00:00.000Z"), "{next} at {now}");
             assert_eq!(stats.created_at.to_string(), "2026-05-20T00:00:00.000Z");
         }

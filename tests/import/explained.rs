@@ -229,7 +229,9 @@ async fn what_explains_the_balance_goes_on_and_what_does_not_is_an_adjustment() 
 
     // Only what there is something to say about has a line, unless it is asked for.
     let again = Redis::start();
-    cases.iter().for_each(|case| case.old.write(&again));
+    for case in &cases {
+        case.old.write(&again);
+    }
     let remarkable = cases.iter().filter(|case| !case.notes.is_empty()).count();
     assert_eq!(told(&import_all(&again)).len(), remarkable);
 }
@@ -268,6 +270,7 @@ async fn what_is_carried_stays_and_a_reset_drops_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "most of it is a table")]
 async fn what_does_not_fit_is_kept_as_far_as_it_fits_and_said() {
     let redis = Redis::start();
     let long = "é".repeat(600);
@@ -340,7 +343,9 @@ async fn what_does_not_fit_is_kept_as_far_as_it_fits_and_said() {
         (own("no-id", "id", Value::Null), "ARTICLE", ARTICLE.to_owned(), json!({"legacyId": null}), ""),
         (own("more", "extra", "x".into()), "ARTICLE", ARTICLE.to_owned(), json!({}), ""),
     ];
-    cases.iter().for_each(|(old, ..)| old.write(&redis));
+    for (old, ..) in &cases {
+        old.write(&redis);
+    }
     // A text that was cut in the middle of a letter.
     let broken = Old::new("surrogate", &entries);
     broken.write(&redis);
