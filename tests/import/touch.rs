@@ -169,6 +169,7 @@ async fn only_who_is_unknown_costs_a_trip_more() {
         assert_eq!(of(&cost(&on, id).await), [0, 0, 0, 1], "{id} is known");
     }
     assert_eq!(of(&cost(&off, "taken").await), [0, 0, 1, 1], "to this process the account is new");
+    assert_eq!(of(&cost(&service(true), "taken").await), [0, 0, 1, 1], "and to this one, which looks for who has none");
     assert_eq!(of(&cost(&off, "untouched").await), [0, 0, 1, 1]);
     assert_eq!(on.get_user_stats(&user("untouched"), Locale::French).await.unwrap().token_balance, 4_999);
 }
