@@ -44,8 +44,8 @@ pub enum DamagedLegacy {
     /// The first billing comes after the account was created.
     #[error("nextBillingDate of the stats object lies before its createdAt")]
     BilledBeforeCreated,
-    /// The next billing lies beyond the calendar.
-    #[error("nextBillingDate of the stats object leaves no room for a billing")]
+    /// The next billing lies beyond the calendar, or those before it do.
+    #[error("nextBillingDate of the stats object leaves no room for its billings")]
     Billing,
     /// The history is not a JSON array.
     #[error("the history is damaged: {0}")]

@@ -97,7 +97,7 @@ fn billing(legacy: &Legacy, plan: &Plan, terms: Terms<'_>) -> Result<BillingCycl
         legacy.entries.iter().filter(|entry| entry.amount > 0 && source(entry, terms) == Some(Source::Monthly));
     let billed = u32::try_from(allowances.count()).unwrap_or(u32::MAX);
     let cycle = BillingCycle::going_on(from, billed, plan.billing_day(), plan.time_zone());
-    if cycle.is_sound() { Ok(cycle) } else { Err(DamagedLegacy::Billing) }
+    if cycle.is_sound() && cycle.periods_billed() == billed { Ok(cycle) } else { Err(DamagedLegacy::Billing) }
 }
 
 /// Where the tokens of a credit come from, by what it says; `None` for a debit.

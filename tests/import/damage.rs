@@ -38,7 +38,19 @@ fn cases() -> Vec<(Old, String)> {
         ),
         (
             stats("s-end", "nextBillingDate", "9999-12-31T00:00:00.000Z"),
-            "nextBillingDate of the stats object leaves no room for a billing".to_owned(),
+            "nextBillingDate of the stats object leaves no room for its billings".to_owned(),
+        ),
+        (
+            Old::new(
+                "s-months",
+                &[
+                    ("CREDIT", 1, "Facturation mensuelle du 05/01/1970", 3),
+                    ("CREDIT", 1, "Facturation mensuelle du 05/02/1970", 2),
+                ],
+            )
+            .with("createdAt", "1970-01-01T00:00:00.000Z")
+            .with("nextBillingDate", "1970-02-05T00:00:00.000Z"),
+            "nextBillingDate of the stats object leaves no room for its billings".to_owned(),
         ),
         (entry("e-small", "type", "debit"), of_entry("type", "CREDIT or DEBIT")),
         (entry("e-unknown", "type", "REFUND"), of_entry("type", "CREDIT or DEBIT")),
