@@ -193,7 +193,9 @@ impl Import {
     /// Who has an account already is left alone.
     async fn known(&self, user: &UserId, account: &Account) -> Result<Met, StoreError> {
         let stats = self.ways.source.stats(user.as_str()).await?;
-        let balance = stats.and_then(|stats| LegacyStats::read(user, &stats).ok()).map(|stats| stats.balance);
+        let test_user = self.ways.catalogue.test_user();
+        let balance =
+            stats.and_then(|stats| LegacyStats::read(user, test_user, &stats).ok()).map(|stats| stats.balance);
         Ok(match account.imported() {
             Some(imported) => Met::Imported { then: imported.balance, now: balance },
             None => Met::Own { balance: account.ledger_balance(), before: balance },

@@ -35,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
     let now = Timestamp::from_millis(NOW).unwrap();
     let terms = Terms { catalogue, now, locale: Locale::French, stage: Stage::Production };
     let records = LegacyRecords { stats, history };
-    let legacy = match Legacy::read(&user, &records) {
+    let legacy = match Legacy::read(&user, catalogue.test_user(), &records) {
         Ok(legacy) => legacy,
         Err(damage) => return quotes_nothing(&damage.to_string()),
     };
@@ -54,7 +54,7 @@ fn quotes_nothing(told: &str) {
 
 fn check(user: &UserId, taken: TakenOver, records: &LegacyRecords, terms: Terms<'_>) {
     let TakenOver { account, entries, report, .. } = taken;
-    let stats = LegacyStats::read(user, records.stats.as_deref().unwrap()).unwrap();
+    let stats = LegacyStats::read(user, terms.catalogue.test_user(), records.stats.as_deref().unwrap()).unwrap();
     let mut balance = 0;
     for Transaction { id, entry } in &entries {
         let amount = i64::try_from(entry.amount.get()).unwrap();

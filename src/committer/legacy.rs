@@ -31,7 +31,8 @@ pub(crate) async fn find(
     let mut looks_left = LOOKS_MAX;
     loop {
         let Some(found) = &records else { return Ok(None) };
-        let legacy = Legacy::read(user, found).map_err(|damage| damaged(user, &damage.into()))?;
+        let legacy =
+            Legacy::read(user, catalogue.test_user(), found).map_err(|damage| damaged(user, &damage.into()))?;
         if legacy.adds_up() || looks_left == 0 {
             return Ok(Some(legacy));
         }

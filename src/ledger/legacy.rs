@@ -74,6 +74,8 @@ const INSTANT: &str = "an RFC 3339 instant up to the year 9999";
 pub struct LegacyStats {
     /// `tokenBalance`.
     pub balance: u64,
+    /// Whether its `memberId` is the test user's, though it is somebody else's: the old reset wrote it to everybody.
+    pub(super) of_test_user: bool,
     pub(super) tokens_used: u64,
     pub(super) articles: u64,
     pub(super) descriptions: u64,
@@ -105,18 +107,21 @@ struct RawStats<'a> {
 }
 
 impl LegacyStats {
-    /// The stats of `user`.
+    /// The stats of `user`. The old reset wrote the id of the `test_user` to everybody's: it does not count against them.
     ///
     /// # Errors
     /// [`DamagedLegacy`] when one of the fields that decide something is missing or is something else.
-    pub fn read(user: &UserId, text: &[u8]) -> Result<Self, DamagedLegacy> {
+    pub fn read(user: &UserId, test_user: &UserId, text: &[u8]) -> Result<Self, DamagedLegacy> {
         let raw: RawStats<'_> = object(text).map_err(DamagedLegacy::Stats)?;
-        if parsed::<String>(raw.member_id).is_none_or(|member| member != user.as_str()) {
+        let member: String = parsed(raw.member_id).ok_or(DamagedLegacy::OtherUser)?;
+        let of_test_user = member != user.as_str();
+        if of_test_user && member != test_user.as_str() {
             return Err(DamagedLegacy::OtherUser);
         }
         let count = |name, raw| whole(raw).ok_or(DamagedLegacy::Field(name, WHOLE));
         let time = |name, raw| instant(raw).ok_or(DamagedLegacy::Field(name, INSTANT));
         Ok(Self {
+            of_test_user,
             balance: count("tokenBalance", raw.token_balance)?,
             tokens_used: count("tokensUsed", raw.tokens_used)?,
             articles: count("articlesGenerated", raw.articles_generated)?,
@@ -190,12 +195,13 @@ pub struct Legacy {
 }
 
 impl Legacy {
-    /// What `records` say of `user`.
+    /// What `records` say of `user`; for `test_user` see [`LegacyStats::read`].
     ///
     /// # Errors
     /// [`DamagedLegacy`] at the first thing that is not as it should be.
-    pub fn read(user: &UserId, records: &LegacyRecords) -> Result<Self, DamagedLegacy> {
-        let stats = LegacyStats::read(user, records.stats.as_deref().ok_or(DamagedLegacy::NoStats)?)?;
+    pub fn read(user: &UserId, test_user: &UserId, records: &LegacyRecords) -> Result<Self, DamagedLegacy> {
+        let stats = records.stats.as_deref().ok_or(DamagedLegacy::NoStats)?;
+        let stats = LegacyStats::read(user, test_user, stats)?;
         let mut entries: Vec<LegacyEntry> = match &records.history {
             LegacyHistory::Missing => Vec::new(),
             LegacyHistory::Array(text) => {

@@ -59,7 +59,8 @@ pub fn take_over(legacy: &Legacy, terms: Terms<'_>) -> Result<TakenOver, Takeove
     let opened_at = stats.created_at.min(terms.now);
     let account = Account::empty(legacy.user.clone(), Arc::clone(name), opened_at, billing);
     let (history, least) = legacy.sums();
-    let report = Takeover { balance: stats.balance, history, least, ..Takeover::default() };
+    let of_test_user = stats.of_test_user;
+    let report = Takeover { balance: stats.balance, history, least, of_test_user, ..Takeover::default() };
     let mut replay = Replay { account, plan, terms, entries: Vec::new(), usage: Vec::new(), report };
 
     // A balance is never below zero: what is missing on the way or at the end comes first, what is too much goes last.

@@ -17,6 +17,8 @@ pub struct Takeover {
     pub opening: Option<Amount>,
     /// What was debited after the last of them.
     pub closing: Option<Amount>,
+    /// Whether its `memberId` is the test user's, which the old reset wrote to everybody.
+    pub of_test_user: bool,
     /// The counters that say something else than the entries.
     pub counters: Vec<Counter>,
     /// What was to be billed next, and what is, where these are not the same day.
@@ -64,6 +66,10 @@ impl Takeover {
         note(
             adjusted,
             format!("its history adds up to {history}{below}, and its balance is {balance}: adjustment by {entries}"),
+        );
+        note(
+            self.of_test_user,
+            "its memberId is the test user's, as the old reset wrote it: its key counts".to_owned(),
         );
         for Counter { name, counted, explained } in &self.counters {
             let says = if *name == "totalGenerations" { "its parts add up to" } else { "its history has" };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{import, told};
+use super::{import, import_all, taken, told};
 use crate::support::{
     legacy::{ARTICLE, Old, USUAL, history_key, stats_key},
     redis::Redis,
@@ -207,4 +207,20 @@ async fn what_cannot_be_read_is_named_and_nobody_is_opened() {
     instance.client().post("generations", json!({"userId": "b-alone"})).await.ok();
     let local = Local::start(tempfile::tempdir().unwrap().path(), &["--redis", &redis.url()], &[]);
     assert_eq!(local.client().stats("b-alone").await["tokenBalance"], 5_092);
+}
+
+/// The old reset wrote the id of the test user to whoever was reset: their keys say who they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_old_reset_called_the_test_user_is_known_by_the_key() {
+    let redis = Redis::start();
+    Old::new("was-reset", &USUAL).with("memberId", "test-user-id").write(&redis);
+    let imported = import_all(&redis);
+    let says = "4 entries, balance 5095; its memberId is the test user's, as the old reset wrote it: its key counts";
+    assert_eq!(told(&imported)["was-reset"], says, "{imported:#?}");
+    let folder = tempfile::tempdir().unwrap();
+    let local = Local::start(folder.path(), &["--redis", &redis.url()], &[]);
+    let (stats, _) = taken(&local.client(), "was-reset").await;
+    assert_eq!((&stats["memberId"], &stats["tokenBalance"]), (&json!("was-reset"), &json!(5_095)));
+    // The comparison with the old balance reads it, too.
+    assert_eq!(import_all(&redis).figure("imported before"), 1);
 }

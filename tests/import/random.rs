@@ -121,7 +121,7 @@ proptest! {
         let stats = json!({"memberId": "u", "tokenBalance": balance, "tokensUsed": counters[0], "articlesGenerated": counters[1],
             "productDescriptionsGenerated": counters[2], "totalGenerations": counters[3], "createdAt": at(created),
             "nextBillingDate": at(next)});
-        let legacy = Legacy::read(&user, &records(&moves, &stats, list)).unwrap();
+        let legacy = Legacy::read(&user, catalogue.test_user(), &records(&moves, &stats, list)).unwrap();
         let now = Timestamp::from_millis(NOW).unwrap();
         let terms = Terms { catalogue, now, locale: Locale::French, stage: Stage::Production };
         // What does not fit in a balance, and a billing before the opening, are refused.

@@ -28,8 +28,8 @@ const DOCUMENT: &str = concat!(
 fn taken() -> TakenOver {
     let user = UserId::new("somebody").unwrap();
     let records = LegacyRecords { stats: Some(STATS.into()), history: LegacyHistory::Array(HISTORY.into()) };
-    let legacy = Legacy::read(&user, &records).unwrap();
     let catalogue = Catalogue::built_in().unwrap();
+    let legacy = Legacy::read(&user, catalogue.test_user(), &records).unwrap();
     take_over(&legacy, Terms { catalogue, now: at(NOW), locale: Locale::English, stage: Stage::Production }).unwrap()
 }
 
