@@ -74,6 +74,8 @@ for (const [moduleResolution, module, lib, types] of [
     const compilerOptions = {
       strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, target: 'es2022', jsx: 'react-jsx', lib, types, module,
       moduleResolution, outDir: moduleResolution,
+      // TypeScript's own declarations are not ours to check, and take the longest; all others are checked.
+      skipDefaultLibCheck: true,
     };
     await writeFile(join(elsewhere, `${moduleResolution}.json`), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
     // The AI SDK's own declarations are not right for every project, as those of this package are.
@@ -95,11 +97,4 @@ test('each entry is there as a module, and nothing behind them is', async () => 
       if (error.code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error;
     });`;
   await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: elsewhere });
-});
-
-test('the types are those of the OpenAPI document', async () => {
-  const generated = join(elsewhere, 'schema.ts');
-  const generator = join(here, 'node_modules/.bin/openapi-typescript');
-  await run(generator, ['../public/openapi.json', '--default-non-nullable', 'false', '--output', generated], { cwd: here });
-  assert.equal(await readFile('src/schema.ts', 'utf8'), await readFile(generated, 'utf8'), 'renew it: npm run generate, in client/');
 });
