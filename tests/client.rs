@@ -1,11 +1,14 @@
 //! The package in `client/`: its own tests, each against what it is to meet.
 
+use std::fs;
+
 use crate::support::{
     node,
     package::{SERVER, Tests},
     process::free_port,
     redis::Redis,
     server::{Local, SHORT_STREAMS},
+    vercel::root,
 };
 
 /// Runs a file of its tests on a local server of its own, with these settings.
@@ -91,4 +94,24 @@ fn it_works_where_there_is_no_node() {
     let local = Local::start(folder.path(), &[], &[&SERVER[..], &[("JETON_CORS_ORIGINS", &origin)]].concat());
     let settings = [("BROWSER", browser.to_str().unwrap()), ("PAGE_PORT", &port.to_string())];
     Tests::start("elsewhere", local.base(), &settings).succeed();
+}
+
+#[test]
+fn it_is_packed_and_works_elsewhere() {
+    passes("package", &[]);
+}
+
+#[test]
+fn its_types_tell_apart_what_they_should() {
+    passes("types", &[]);
+}
+
+#[test]
+fn each_file_of_its_tests_is_run() {
+    let modules = [include_str!("client.rs")];
+    for file in fs::read_dir(root().join("client/tests")).unwrap() {
+        let file = file.unwrap().file_name().into_string().unwrap();
+        let Some((name, _)) = file.split_once(".test.") else { continue };
+        assert!(modules.iter().any(|tests| tests.contains(&format!("(\"{name}\", "))), "{file} is not run");
+    }
 }

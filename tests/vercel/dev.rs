@@ -177,7 +177,16 @@ async fn the_page_and_the_document_are_there_and_nothing_else_of_the_tree() {
     assert!(document.status == 200 && media_type.starts_with("application/json"), "{document:?}");
     assert_eq!(document.body, fs::read_to_string(root().join("public/openapi.json")).unwrap());
     assert_headers(&document);
-    let of_the_tree = ["Cargo.toml", "src/lib.rs", "plans.toml", "vercel.json", "README.md", "test", ".gitignore"];
+    let of_the_tree = [
+        "Cargo.toml",
+        "src/lib.rs",
+        "plans.toml",
+        "vercel.json",
+        "README.md",
+        "test",
+        ".gitignore",
+        "client/package.json",
+    ];
     for path in of_the_tree {
         assert!(root().join(path).is_file(), "{path} is not in the tree");
     }

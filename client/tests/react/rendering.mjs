@@ -96,7 +96,8 @@ await scenario(async ({ open, jeton, site, way }) => {
   // Without anything, or when reading fails, components that suspend are left to the browser, and React says which.
   const failing = Promise.reject(new Error('no'));
   failing.catch(() => {});
-  for (const [initial, scripts] of [[undefined, ''], [failing, script('window.initial = Promise.reject(new Error("no")); window.initial.catch(() => {})')]]) {
+  const fails = script('window.initial = Promise.reject(new Error("no")); window.initial.catch(() => {})');
+  for (const [initial, scripts] of [[undefined, ''], [failing, fails]]) {
     const recovered = await rendered({ suspense: '' }, inPieces(initial, scripts));
     assert.match(html, /class="fallback"/);
     assert.doesNotMatch(html, /data-balance/);
