@@ -1432,7 +1432,7 @@ export interface components {
             refundOf?: components["schemas"]["TransactionId"];
             /** @description The reservation whose tokens a debit captured. */
             reservationId?: components["schemas"]["ReservationId"];
-            /** @description Where the tokens come from; only on credits, and on debits of what expired. */
+            /** @description Where the tokens come from; only on credits, and on debits of what expired or was adjusted. */
             source?: components["schemas"]["Source"];
             timestamp: components["schemas"]["Timestamp"];
             /** @description Which way the tokens went. */
