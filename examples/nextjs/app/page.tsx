@@ -1,0 +1,50 @@
+import { Account } from './components/account';
+import { BalanceCards } from './components/balance-cards';
+import { Buy } from './components/buy';
+import { GenerateArticle } from './components/generate-article';
+import { GenerateProduct } from './components/generate-product';
+import { History } from './components/history';
+import { SignIn } from './components/sign-in';
+import { Usage } from './components/usage';
+import { HISTORY_LENGTH } from './lib/history-length';
+import { jeton } from './lib/jeton';
+import { spokenLanguage } from './lib/language';
+import { setting } from './lib/settings';
+import { signedInUser } from './lib/user';
+import { TEXTS } from './texts';
+
+export default async function Page() {
+  const [language, userId] = [await spokenLanguage(), await signedInUser()];
+  if (userId === undefined) return <SignIn />;
+  const texts = TEXTS[language];
+  return (
+    <Account userId={userId} url={setting('JETON_URL')} initial={await firstSight(userId)}>
+      <BalanceCards />
+      <section aria-labelledby="generate">
+        <h2 id="generate">{texts.generate}</h2>
+        <div className="columns">
+          <GenerateArticle />
+          <GenerateProduct />
+        </div>
+      </section>
+      <Buy />
+      <Usage />
+      <History />
+    </Account>
+  );
+}
+
+/** The account as the page shows it before the browser follows it. Nobody waits for it for long: the browser asks, too. */
+async function firstSight(userId: string) {
+  const options = { timeoutMs: 2_000, retries: 0 };
+  try {
+    const [stats, { transactions }] = await Promise.all([
+      jeton().getStats({ userId }, options),
+      jeton().listTransactions({ userId, limit: HISTORY_LENGTH }, options),
+    ]);
+    return { stats, transactions };
+  } catch (error) {
+    console.error(error);
+    return undefined;
+  }
+}
