@@ -20,6 +20,7 @@ mod billing_dates;
 mod broken_store;
 mod caps;
 mod catalogue;
+mod client;
 mod clock;
 mod cluster;
 mod commits;

@@ -8,6 +8,7 @@ pub(crate) mod events;
 pub(crate) mod host;
 pub(crate) mod load;
 pub(crate) mod node;
+pub(crate) mod package;
 pub(crate) mod pair;
 pub(crate) mod past;
 pub(crate) mod process;

@@ -1,0 +1,89 @@
+/** Who calls: the key of a service, or the session of a user. */
+
+import { JetonError, JetonUnreachable } from './problem.js';
+
+/** A user token, or what gets one. */
+export type SessionSource = string | (() => string | Promise<string>);
+
+/** How long before its end a token is replaced: a tenth of its life, but at most this, in milliseconds. */
+const MARGIN_MAX_MS = 30_000;
+
+/** What goes into `Authorization`. It is in private fields, which are neither logged nor turned into JSON. */
+export class Credential {
+  readonly #key: string | undefined;
+  readonly #source: SessionSource | undefined;
+  #token: string | undefined;
+  /** When the token is to be replaced, by this machine's clock. */
+  #staleAt = Infinity;
+  #asking: Promise<string> | undefined;
+
+  constructor(key: string | undefined, session: SessionSource | undefined) {
+    if (key !== undefined && session !== undefined) {
+      throw new JetonError('invalid_argument', 'Jeton takes a `key` or a `session`, and not both.');
+    }
+    if (key !== undefined && isPage()) {
+      throw new JetonError('invalid_argument', 'A `key` of Jeton is a secret, and whoever opens a page can read what is in it: '
+        + 'use a `session` here, which your server gets from `createSession`.');
+    }
+    this.#key = checked('key', key);
+    if (typeof session === 'string') this.#token = checked('session', session);
+    this.#source = session;
+  }
+
+  /** The key or token; undefined for callers who have none. */
+  async get(): Promise<string | undefined> {
+    if (typeof this.#source !== 'function') return this.#key ?? this.#token;
+    if (this.#token !== undefined && Date.now() < this.#staleAt) return this.#token;
+    // All calls that need it at the same time ask for it once.
+    this.#asking ??= this.#ask(this.#source).finally(() => { this.#asking = undefined; });
+    return this.#asking;
+  }
+
+  /** This one was refused. Says whether there may be another, which is then got anew. */
+  drop(token: string | undefined): boolean {
+    if (typeof this.#source !== 'function') return false;
+    // Another call may have replaced it already.
+    if (this.#token === token) this.#token = undefined;
+    return true;
+  }
+
+  async #ask(source: () => string | Promise<string>): Promise<string> {
+    let token;
+    try {
+      token = await source();
+    } catch (error) {
+      if (error instanceof JetonError) throw error;
+      throw new JetonUnreachable('unreachable', 'There is no session: what gets one failed.', { cause: error });
+    }
+    this.#token = checked('session', token);
+    this.#staleAt = Date.now() + lifeLeftMs(token);
+    return token;
+  }
+}
+
+/**
+ * How long a token that has just come may be used, in milliseconds: by its own two instants, so that a clock of this machine's that is
+ * wrong does no harm. One that does not say is used until it is refused.
+ */
+function lifeLeftMs(token: string): number {
+  try {
+    const payload = token.split('.')[1] ?? '';
+    const { iat, exp }: { iat?: unknown; exp?: unknown } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));
+    if (typeof iat !== 'number' || typeof exp !== 'number') return Infinity;
+    const lifeMs = (exp - iat) * 1000;
+    return lifeMs - Math.min(lifeMs / 10, MARGIN_MAX_MS);
+  } catch {
+    return Infinity; // It is no JWT.
+  }
+}
+
+/** A header carries it: otherwise `fetch` would refuse it, and say it aloud. */
+function checked<Value extends string | undefined>(name: string, value: Value): Value {
+  if (value === undefined || (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value))) return value;
+  throw new JetonError('invalid_argument', `The \`${name}\` of Jeton is empty, or has characters that none has: a space or a line end?`);
+}
+
+/** Whether this runs in a page, where nothing is secret. */
+function isPage(): boolean {
+  return typeof window !== 'undefined' && typeof document !== 'undefined';
+}

@@ -1,0 +1,48 @@
+//! The package in `client/`: built once for all tests, and its own tests, each run against what the test beside it has started.
+
+use std::{fs, path::PathBuf, process::Command, sync::LazyLock};
+
+use super::{node, process::Process, server::Settings, vercel::root};
+
+/// A key of all scopes, as the servers of the package's tests have it and the tests use it.
+pub(crate) const KEYS: (&str, &str) = ("JETON_API_KEYS", "tests:admin:secret-of-the-tests");
+
+/// Its folder, with everything in it built from what stands there now.
+pub(crate) fn built() -> PathBuf {
+    static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = root().join("client");
+        let locked = fs::read(folder.join("package-lock.json")).unwrap();
+        let installed = fs::read(folder.join("node_modules/installed.json")).is_ok_and(|installed| installed == locked);
+        assert!(installed, "client/node_modules is not as client/ has it locked: run ./test, which installs it");
+        let mut npm = Command::new("npm");
+        npm.current_dir(&folder).env("PATH", node::path()).args(["run", "--silent", "build"]);
+        let output = npm.output().unwrap();
+        assert!(output.status.success(), "client/ does not build:\n{}", String::from_utf8_lossy(&output.stdout));
+        folder
+    });
+    BUILT.clone()
+}
+
+/// A file of the package's tests that runs.
+pub(crate) struct Tests(Process);
+
+impl Tests {
+    /// Starts `client/tests/{name}.test.ts` on the server at `url`, with these settings beside.
+    pub(crate) fn start(name: &str, url: &str, settings: Settings<'_>) -> Self {
+        let mut node = Command::new("node");
+        node.current_dir(built()).env("PATH", node::path());
+        node.env("JETON_URL", url).env("JETON_API_KEY", "secret-of-the-tests").envs(settings.iter().copied());
+        Self(Process::start_group(node.args(["--test-reporter=tap", &format!("build/tests/{name}.test.js")])))
+    }
+
+    /// Waits until one of them says this.
+    pub(crate) fn says(&self, wanted: &str) {
+        let line = self.0.wait_for_line(|line| line == wanted || line.starts_with("# fail "));
+        assert!(line == wanted, "{:#?}", self.0.lines());
+    }
+
+    /// Waits for their good end.
+    pub(crate) fn succeed(mut self) {
+        assert!(self.0.wait(), "{:#?}", self.0.lines());
+    }
+}
