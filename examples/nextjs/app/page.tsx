@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Account } from './components/account';
 import { BalanceCards } from './components/balance-cards';
 import { Buy } from './components/buy';
@@ -27,7 +28,7 @@ export default async function Page() {
           <GenerateProduct />
         </div>
       </section>
-      <Buy />
+      <Buy firstPurchase={randomUUID()} />
       <Usage />
       <History />
     </Account>

@@ -7,27 +7,26 @@ import { PACKS } from '../lib/packs';
 import { useLanguage } from './language';
 import { Refused } from './refusal';
 
-/** The checkout. Each one is for one purchase, whose id it makes: however often it is sent, it buys once. */
-export function Buy() {
+/** Buying. Each checkout is for one purchase, and sends its id along: however often it is sent, it buys once. */
+export function Buy({ firstPurchase }: { firstPurchase: string }) {
   const { texts } = useLanguage();
-  const [purchase, setPurchase] = useState(0);
+  const [purchase, setPurchase] = useState(firstPurchase);
   return (
     <section aria-labelledby="buy">
       <h2 id="buy" tabIndex={-1}>{texts.buyTitle}</h2>
-      <Checkout key={purchase} another={() => setPurchase(purchase + 1)} />
+      <Checkout key={purchase} purchase={purchase} another={() => setPurchase(crypto.randomUUID())} />
     </section>
   );
 }
 
-function Checkout({ another }: { another: () => void }) {
+function Checkout({ purchase, another }: { purchase: string; another: () => void }) {
   const { language, texts } = useLanguage();
-  const [id] = useState(() => crypto.randomUUID());
   const [answer, pay, pending] = useActionState(buy, undefined);
   const bought = answer?.made !== undefined;
   return (
     <form className="card" action={pay}>
       <p className="hint">{texts.buyExplained}</p>
-      <input type="hidden" name="purchase" value={id} suppressHydrationWarning />
+      <input type="hidden" name="purchase" value={purchase} />
       <fieldset className="packs" disabled={bought}>
         <legend className="hidden">{texts.buyTitle}</legend>
         {PACKS.map((pack, at) => (

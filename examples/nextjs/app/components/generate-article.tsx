@@ -2,6 +2,7 @@
 
 import { useCompletion } from '@ai-sdk/react';
 import type { FormEvent } from 'react';
+import { refusalIn } from '../lib/refusal';
 import { useLanguage } from './language';
 import { Refused } from './refusal';
 
@@ -23,7 +24,7 @@ export function GenerateArticle() {
         <button className="main" disabled={isLoading}>{isLoading ? texts.generating : texts.generateArticle}</button>
         {isLoading && <button type="button" onClick={stop}>{texts.stop}</button>}
       </div>
-      <Refused refusal={error && { code: 'failed', message: error.message }} />
+      <Refused refusal={error && refusalIn(error, texts)} />
       {/* Read out once it is whole. */}
       <p className="text" aria-live="polite" aria-busy={isLoading} hidden={completion === ''}>{completion}</p>
     </form>

@@ -1,6 +1,6 @@
 'use client';
 
-import type { UsageBucket } from 'jeton';
+import type { UsageBucket, UsageInput } from 'jeton';
 import { useTokens } from 'jeton/react';
 import { useEffect, useState } from 'react';
 import { days, numbers } from '../lib/format';
@@ -12,7 +12,7 @@ import { useTimeZone } from './time-zone';
 export function Usage() {
   const { language, texts } = useLanguage();
   const timeZone = useTimeZone();
-  const buckets = useUsage(timeZone);
+  const buckets = useUsage(timeZone as UsageInput['timezone']);
   const number = numbers(language);
   const day = days(language, timeZone);
   if (!buckets) return null;
@@ -49,7 +49,7 @@ export function Usage() {
 }
 
 /** The usage, read anew whenever something was spent, and after a time without connection. */
-function useUsage(timezone: string): UsageBucket[] | undefined {
+function useUsage(timezone: UsageInput['timezone']): UsageBucket[] | undefined {
   const { stats, live } = useTokens();
   const jeton = useJeton();
   const [buckets, setBuckets] = useState<UsageBucket[]>();

@@ -16,14 +16,18 @@ export interface Asker {
   texts: Texts;
 }
 
-/** Does the work for whoever is signed in, and for nobody else. What fails is told in their language. */
-export async function answer<Made>(work: (asker: Asker) => Promise<Made>): Promise<Answer<Made>> {
-  const language = await spokenLanguage();
-  const texts = TEXTS[language];
+/** Who asks, by the cookies and headers of the request; `undefined` when nobody is signed in. */
+export async function asker(): Promise<Asker | undefined> {
+  const [userId, language] = [await signedInUser(), await spokenLanguage()];
+  return userId === undefined ? undefined : { userId, language, texts: TEXTS[language] };
+}
+
+/** Does an action's work for whoever is signed in, and for nobody else. What fails is told in their language. */
+export async function answer<Made>(work: (who: Asker) => Promise<Made>): Promise<Answer<Made>> {
+  const texts = TEXTS[await spokenLanguage()];
   try {
-    const userId = await signedInUser();
-    if (userId === undefined) return { refused: { code: 'signed_out', message: texts.signedOut } };
-    return { made: await work({ userId, language, texts }) };
+    const who = await asker();
+    return who ? { made: await work(who) } : { refused: { code: 'signed_out', message: texts.signedOut } };
   } catch (error) {
     unstable_rethrow(error);
     return { refused: refusalOf(error, texts) };

@@ -9,9 +9,19 @@ export interface Refusal {
 
 /** What people are told of an error. Jeton's own refusals have a message, in the language that the call was made in. */
 export function refusalOf(error: unknown, texts: Texts): Refusal {
-  if (error instanceof JetonProblem && error.status < 500) return { code: error.code, message: error.problem.message };
+  if (error instanceof JetonProblem && error.status < 500) return { code: error.code, message: error.message };
   // What is behind it is for the log, not for the page.
   console.error(error);
   if (error instanceof JetonProblem || error instanceof JetonUnreachable) return { code: error.code, message: texts.away };
   return { code: 'failed', message: texts.failed };
+}
+
+/** A refusal that came as the text of an error, over a stream. */
+export function refusalIn({ message }: Error, texts: Texts): Refusal {
+  try {
+    const { code, message: told }: Refusal = JSON.parse(message);
+    return { code, message: told };
+  } catch {
+    return { code: 'failed', message: texts.failed };
+  }
 }

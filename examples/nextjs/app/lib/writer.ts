@@ -54,7 +54,13 @@ export function writer(language: Language, kind: Kind): LanguageModelV4 {
       return { content: [{ type: 'text', text }], finishReason: FINISHED, usage: usage(options, text), warnings: [] };
     },
     async doStream(options) {
-      return { stream: ReadableStream.from(parts(options, answer(options))) };
+      const coming = parts(options, answer(options));
+      const pull = async (controller: ReadableStreamDefaultController<LanguageModelV4StreamPart>) => {
+        const { done, value } = await coming.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      };
+      return { stream: new ReadableStream({ pull, cancel: () => void coming.return(undefined) }) };
     },
   };
 }
