@@ -12,14 +12,14 @@ import { jeton } from './lib/jeton';
 import { spokenLanguage } from './lib/language';
 import { setting } from './lib/settings';
 import { signedInUser } from './lib/user';
-import { TEXTS } from './texts';
+import { TEXTS, type Language } from './texts';
 
 export default async function Page() {
   const [language, userId] = [await spokenLanguage(), await signedInUser()];
   if (userId === undefined) return <SignIn />;
   const texts = TEXTS[language];
   return (
-    <Account userId={userId} url={setting('JETON_URL')} initial={await firstSight(userId)}>
+    <Account userId={userId} url={setting('JETON_URL')} initial={await firstSight(userId, language)}>
       <BalanceCards />
       <section aria-labelledby="generate">
         <h2 id="generate">{texts.generate}</h2>
@@ -36,12 +36,12 @@ export default async function Page() {
 }
 
 /** The account as the page shows it before the browser follows it. Nobody waits for it for long: the browser asks, too. */
-async function firstSight(userId: string) {
+async function firstSight(userId: string, language: Language) {
   const options = { timeoutMs: 2_000, retries: 0 };
   try {
     const [stats, { transactions }] = await Promise.all([
-      jeton().getStats({ userId }, options),
-      jeton().listTransactions({ userId, limit: HISTORY_LENGTH }, options),
+      jeton(language).getStats({ userId }, options),
+      jeton(language).listTransactions({ userId, limit: HISTORY_LENGTH }, options),
     ]);
     return { stats, transactions };
   } catch (error) {

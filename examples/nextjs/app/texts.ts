@@ -6,17 +6,17 @@ export const LANGUAGES = ['fr', 'en'] as const;
 export type Language = (typeof LANGUAGES)[number];
 
 const fr = {
-  title: "Jeton : l'exemple Next.js",
+  title: "Jeton : l'exemple Next.js",
   name: 'Atelier',
   description: 'Des articles et des descriptions de produits, payés en tokens.',
   otherLanguage: 'English',
 
   signInTitle: 'Connexion',
-  signInExplained: "C'est un exemple : il n'y a pas de mot de passe, et chaque nom a son propre compte.",
+  signInExplained: "C'est un exemple : il n'y a pas de mot de passe, et chaque nom a son propre compte.",
   signInTest: "Continuer comme utilisateur de test",
   userName: "Nom d'utilisateur",
   signIn: 'Se connecter',
-  userNameRefused: 'Un nom a 1 à 128 caractères : lettres sans accent, chiffres et . _ : @ | + ~ -',
+  userNameRefused: 'Un nom a 1 à 128 caractères : lettres sans accent, chiffres et . _ : @ | + ~ -',
   signOut: 'Se déconnecter',
   signedOut: "Vous n'êtes plus connecté. Rechargez la page pour vous reconnecter.",
 
@@ -27,7 +27,7 @@ const fr = {
   nextBilling: 'Prochaine facturation',
   loading: 'Chargement…',
   live: 'En direct',
-  lost: 'Jeton ne répond pas. Ces chiffres sont les derniers connus ; nouvel essai en cours…',
+  lost: 'Jeton ne répond pas. Ces chiffres sont les derniers connus ; nouvel essai en cours…',
   lostWithoutNumbers: 'Jeton ne répond pas. Nouvel essai en cours…',
 
   generate: 'Générer',
@@ -40,20 +40,19 @@ const fr = {
   product: 'Une description de produit',
   productName: 'Nom du produit',
   productExample: 'Moulin à café Alma',
-  productPrice: (price: string) => `Prix fixe : ${price} tokens.`,
+  productPrice: (price: string) => `Prix fixe : ${price} tokens.`,
   generateProduct: 'Générer la description',
   generating: 'Génération en cours…',
 
-  missingTokens: (required: string, available: string) => `Il n'y a pas assez de tokens : il en faut ${required}, vous en avez ${available}.`,
   toBuy: 'Acheter des tokens',
   failed: 'Une erreur est survenue. Rien de plus ne vous est débité. Réessayez dans un instant.',
   away: 'Jeton ne répond pas pour le moment. Réessayez dans un instant.',
 
   buyTitle: 'Acheter des tokens',
-  buyExplained: "C'est un exemple : rien n'est payé.",
+  buyExplained: "C'est un exemple : rien n'est payé.",
   pack: (tokens: string) => `${tokens} tokens`,
   buy: 'Acheter',
-  bought: (tokens: string) => `Merci ! ${tokens} tokens ont été ajoutés.`,
+  bought: (tokens: string) => `Merci ! ${tokens} tokens ont été ajoutés.`,
   buyAgain: 'Nouvel achat',
   purchase: (tokens: string) => `Achat de ${tokens} tokens`,
 
@@ -70,7 +69,6 @@ const fr = {
   amount: 'Montant',
   balanceAfter: 'Solde après',
   more: 'Plus ancien',
-  noMore: "C'est tout l'historique.",
 };
 
 /** The texts of a language: strings, and functions that put numbers, already written in the language, into one. */
@@ -115,7 +113,6 @@ const en: Texts = {
   generateProduct: 'Generate the description',
   generating: 'Generating…',
 
-  missingTokens: (required: string, available: string) => `There are not enough tokens: it takes ${required}, and you have ${available}.`,
   toBuy: 'Buy tokens',
   failed: 'An error occurred. You are charged nothing more. Try again shortly.',
   away: 'Jeton does not answer for the moment. Try again shortly.',
@@ -141,7 +138,6 @@ const en: Texts = {
   amount: 'Amount',
   balanceAfter: 'Balance after',
   more: 'Older',
-  noMore: 'This is the whole history.',
 };
 
 /** The texts of each language. */

@@ -18,9 +18,9 @@ export async function buy(_before: Answer<string> | undefined, form: FormData): 
     const purchase = String(form.get('purchase'));
     if (!pack || !PURCHASE.test(purchase)) throw new Error('the form is not as the page has it');
     const tokens = numbers(language).format(pack.tokens);
-    await jeton().addTokens(
+    await jeton(language).addTokens(
       { userId, amount: pack.tokens, description: texts.purchase(tokens), metadata: { pack: pack.id, cents: pack.cents } },
-      { language, idempotencyKey: `purchase-${purchase}` },
+      { idempotencyKey: `purchase-${purchase}` },
     );
     return texts.bought(tokens);
   });

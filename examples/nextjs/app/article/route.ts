@@ -1,9 +1,9 @@
 // An article, as a stream. It is no server action, as these give their answer whole.
 import { createUIMessageStreamResponse, streamText, toUIMessageStream } from 'ai';
+import { tokenErrorText } from 'jeton/ai';
 import { asker } from '../lib/answer';
 import { articleWriter } from '../lib/model';
 import { promptOf } from '../lib/prompt';
-import { refusalOf } from '../lib/refusal';
 
 /** Writes about `prompt`, for whoever is signed in. Who ends the request ends the writing, and pays for what was written. */
 export async function POST(request: Request): Promise<Response> {
@@ -12,6 +12,6 @@ export async function POST(request: Request): Promise<Response> {
   const { prompt } = await request.json();
   const { stream } = streamText({ model: articleWriter(who), prompt: promptOf(prompt), abortSignal: request.signal });
   return createUIMessageStreamResponse({
-    stream: toUIMessageStream({ stream, onError: (error) => JSON.stringify(refusalOf(error, who.texts)) }),
+    stream: toUIMessageStream({ stream, onError: (error) => tokenErrorText(error) ?? 'failed' }),
   });
 }

@@ -24,7 +24,7 @@ function Checkout({ purchase, another }: { purchase: string; another: () => void
   const [answer, pay, pending] = useActionState(buy, undefined);
   const bought = answer?.made !== undefined;
   return (
-    <form className="card" action={pay}>
+    <form id="checkout" className="card" action={pay}>
       <p className="hint">{texts.buyExplained}</p>
       <input type="hidden" name="purchase" value={purchase} />
       <fieldset className="packs" disabled={bought}>

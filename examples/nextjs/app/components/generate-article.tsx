@@ -1,8 +1,8 @@
 'use client';
 
 import { useCompletion } from '@ai-sdk/react';
+import { readTokenError } from 'jeton/ai';
 import type { FormEvent } from 'react';
-import { refusalIn } from '../lib/refusal';
 import { useLanguage } from './language';
 import { Refused } from './refusal';
 
@@ -24,7 +24,7 @@ export function GenerateArticle() {
         <button className="main" disabled={isLoading}>{isLoading ? texts.generating : texts.generateArticle}</button>
         {isLoading && <button type="button" onClick={stop}>{texts.stop}</button>}
       </div>
-      <Refused refusal={error && refusalIn(error, texts)} />
+      <Refused refusal={error && (readTokenError(error) ?? { code: 'failed', message: texts.failed })} />
       {/* Read out once it is whole. */}
       <p className="text" aria-live="polite" aria-busy={isLoading} hidden={completion === ''}>{completion}</p>
     </form>

@@ -28,7 +28,7 @@ export function History() {
               <th scope="col" className="number">{texts.balanceAfter}</th>
             </tr>
           </thead>
-          <tbody>
+          <tbody id="entries">
             {transactions.map(({ id, type, amount, description, balance, timestamp }) => (
               <tr key={id} data-id={id}>
                 <td><time dateTime={timestamp}>{moment.format(new Date(timestamp))}</time></td>

@@ -67,27 +67,20 @@ function useUsage(timezone: UsageInput['timezone']): UsageBucket[] | undefined {
   return buckets;
 }
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [620, 150, 34, 18, 8];
-
+/** A bar for each day. The picture is stretched to the room there is, so the texts stand beside it. */
 function Bars({ buckets, label, name }: { buckets: UsageBucket[]; label: string; name: (start: string) => string }) {
   const { language } = useLanguage();
   const most = Math.max(1, ...buckets.map(({ tokens }) => tokens));
-  const step = (WIDTH - LEFT) / buckets.length;
-  const room = HEIGHT - BOTTOM - TOP;
   const [first, last] = [buckets.at(0), buckets.at(-1)];
   return (
-    <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
-      <line x1={LEFT} x2={WIDTH} y1={TOP} y2={TOP} />
-      <line x1={LEFT} x2={WIDTH} y1={HEIGHT - BOTTOM} y2={HEIGHT - BOTTOM} />
-      <text x={LEFT - 4} y={TOP + 3} textAnchor="end">{numbers(language).format(most)}</text>
-      <text x={LEFT - 4} y={HEIGHT - BOTTOM + 3} textAnchor="end">0</text>
-      {buckets.map(({ start, tokens }, at) => (
-        <rect key={start} x={LEFT + at * step + step * 0.15} width={step * 0.7} y={HEIGHT - BOTTOM - (room * tokens) / most} height={(room * tokens) / most}>
-          <title>{`${name(start)} : ${tokens}`}</title>
-        </rect>
-      ))}
-      {first && <text x={LEFT} y={HEIGHT - 4}>{name(first.start)}</text>}
-      {last && <text x={WIDTH} y={HEIGHT - 4} textAnchor="end">{name(last.start)}</text>}
-    </svg>
+    <>
+      <p className="axis" aria-hidden="true">{numbers(language).format(most)}</p>
+      <svg viewBox={`0 0 ${buckets.length} ${most}`} preserveAspectRatio="none" role="img" aria-label={label}>
+        {buckets.map(({ start, tokens }, at) => <rect key={start} x={at + 0.15} width={0.7} y={most - tokens} height={tokens} />)}
+      </svg>
+      <p className="axis" aria-hidden="true">
+        <span>{first && name(first.start)}</span> <span>{last && name(last.start)}</span>
+      </p>
+    </>
   );
 }

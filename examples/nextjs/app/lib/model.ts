@@ -1,29 +1,32 @@
+// The models, each with its price. They refuse whoever has too few tokens before they begin.
 import 'server-only';
 import { wrapLanguageModel } from 'ai';
 import { spendTokens } from 'jeton/ai';
+import { after } from 'next/server';
 import type { Asker } from './answer';
 import { jeton } from './jeton';
 import { PRODUCT_PRICE } from './prices';
 import { writer } from './writer';
 
-/** The model for articles. The user pays for what it says it used, by the prices that plans.toml has for it. */
+/** The model for articles. They are paid for by what the model says it used, at the prices that plans.toml has for it. */
 export function articleWriter({ userId, language }: Asker) {
   return wrapLanguageModel({
     model: writer(language, 'article'),
-    middleware: spendTokens({ jeton: jeton(), userId, contentType: 'ARTICLE' }),
+    middleware: spendTokens({ jeton: jeton(language), userId, contentType: 'ARTICLE', waitUntil: after }),
   });
 }
 
-/** The model for product descriptions. The user pays a fixed price, whatever it used. */
+/** The model for product descriptions. They have a fixed price, whatever it used. */
 export function productWriter({ userId, language }: Asker) {
   return wrapLanguageModel({
     model: writer(language, 'product'),
     middleware: spendTokens({
-      jeton: jeton(),
+      jeton: jeton(language),
       userId,
       contentType: 'PRODUCT_DESCRIPTION',
-      estimate: () => PRODUCT_PRICE,
+      estimate: PRODUCT_PRICE,
       price: () => PRODUCT_PRICE,
+      waitUntil: after,
     }),
   });
 }

@@ -15,13 +15,3 @@ export function refusalOf(error: unknown, texts: Texts): Refusal {
   if (error instanceof JetonProblem || error instanceof JetonUnreachable) return { code: error.code, message: texts.away };
   return { code: 'failed', message: texts.failed };
 }
-
-/** A refusal that came as the text of an error, over a stream. */
-export function refusalIn({ message }: Error, texts: Texts): Refusal {
-  try {
-    const { code, message: told }: Refusal = JSON.parse(message);
-    return { code, message: told };
-  } catch {
-    return { code: 'failed', message: texts.failed };
-  }
-}

@@ -20,14 +20,14 @@ type Kind = 'article' | 'product';
 
 const TEMPLATES: Record<Language, Record<Kind, (topic: string) => string>> = {
   fr: {
-    article: (topic) => `${topic} : par où commencer ?
+    article: (topic) => `${topic} : par où commencer ?
 
-Tout le monde en parle, peu de gens savent par où l'aborder. Avant de choisir, prenez le temps de regarder ce qui existe, de poser des questions et de noter ce qui compte vraiment pour vous : la qualité, le temps, le prix.
+Tout le monde en parle, peu de gens savent par où l'aborder. Avant de choisir, prenez le temps de regarder ce qui existe, de poser des questions et de noter ce qui compte vraiment pour vous : la qualité, le temps, le prix.
 
 Le plus simple est de commencer petit. Essayez une fois, gardez ce qui marche, changez une seule chose à la fois. En quelques semaines, vous saurez ce que vous aimez, et pourquoi.
 
-Reste à partager. Une bonne adresse, un bon geste, une erreur à éviter : c'est ainsi qu'un sujet devient une passion.`,
-    product: (topic) => `${topic} : pensé pour servir tous les jours, et longtemps. Des matières solides, des lignes simples, rien de superflu. On le sort de sa boîte, on l'utilise, on ne s'en sépare plus.`,
+Reste à partager. Une bonne adresse, un bon geste, une erreur à éviter : c'est ainsi qu'un sujet devient une passion.`,
+    product: (topic) => `${topic} : pensé pour servir tous les jours, et longtemps. Des matières solides, des lignes simples, rien de superflu. On le sort de sa boîte, on l'utilise, on ne s'en sépare plus.`,
   },
   en: {
     article: (topic) => `${topic}: where to begin?
