@@ -1,0 +1,151 @@
+// The site that a page comes from, and the way from its browser to Jeton.
+
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import http from 'node:http';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const built = path.join(here, '../../build/react');
+const { build } = createRequire(import.meta.url)('esbuild');
+
+/** Bundles the page, for the browser and for the server. */
+async function bundled() {
+  const common = { bundle: true, format: 'esm', jsx: 'automatic', logLevel: 'error', absWorkingDir: here };
+  const [page] = await Promise.all([
+    build({ ...common, entryPoints: ['page.tsx'], write: false, target: 'es2022', define: { 'process.env.NODE_ENV': '"development"' } }),
+    build({ ...common, entryPoints: ['server.tsx'], outfile: path.join(built, `server-${process.pid}.mjs`), platform: 'node', packages: 'external' }),
+  ]);
+  return page.outputFiles[0].text;
+}
+
+/** A web site with sessions. Its server knows the secret of a service key. */
+export class Site {
+  /** Opens it on this port, before the Jeton at `jeton`. */
+  static async open(port, jeton) {
+    const site = new Site(jeton);
+    site.script = await bundled();
+    site.server = http.createServer((request, response) => {
+      site.answer(request, response).catch(error => {
+        console.log(`failed: the site: ${error.stack}`);
+        response.destroy();
+      });
+    });
+    site.server.listen(port, '127.0.0.1');
+    await once(site.server, 'listening');
+    site.url = `http://127.0.0.1:${port}`;
+    return site;
+  }
+
+  constructor(jeton) {
+    /** `sessions`: for whom they were given. `refusing`: whether they are refused. `signedIn`: who is, whatever the page says. */
+    Object.assign(this, { jeton, sessions: [], refusing: false, signedIn: null, render: null });
+  }
+
+  async answer(request, response) {
+    const url = new URL(request.url, this.url);
+    switch (url.pathname) {
+      case '/session': {
+        const user = this.signedIn ?? url.searchParams.get('user');
+        this.sessions.push(user);
+        if (this.refusing) return void response.writeHead(401).end();
+        const { token } = await this.jeton.post('sessions', { userId: user, ttlSeconds: Number(url.searchParams.get('ttl')) });
+        return void response.end(token);
+      }
+      case '/page.js':
+        return void response.writeHead(200, { 'content-type': 'text/javascript' }).end(this.script);
+      case '/favicon.ico':
+        return void response.writeHead(204).end();
+      default: {
+        response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
+        const language = url.searchParams.get('document') ?? 'fr';
+        response.write(`<!doctype html><html lang="${language}"><meta charset="utf-8"><title>Jeton</title><body>`);
+        if (this.render === null) response.write('<div id="root"></div>');
+        else await this.render(url.searchParams, response);
+        response.end('<script type="module" src="/page.js"></script>');
+      }
+    }
+  }
+
+  /** How pages are rendered here. */
+  async renderer() {
+    return import(pathToFileURL(path.join(built, `server-${process.pid}.mjs`)).href);
+  }
+}
+
+/** The way to a Jeton: it counts the streams that are open, and breaks when it is told to. */
+export class Way {
+  /** Opens a way to the server at `to`. */
+  static async open(to) {
+    const way = new Way(to);
+    await way.mend();
+    return way;
+  }
+
+  constructor(to) {
+    /** `streams`: open ones, each with what it was asked for. `opened`: how many there ever were. `calls`: all else. */
+    Object.assign(this, { to, port: 0, server: null, sockets: new Set(), streams: new Set(), opened: 0, calls: [], heard: () => {} });
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** It leads to the server again. */
+  async mend() {
+    this.server = http.createServer((request, response) => this.pass(request, response));
+    this.server.on('connection', socket => {
+      this.sockets.add(socket);
+      socket.on('close', () => this.sockets.delete(socket));
+    });
+    this.server.listen(this.port, '127.0.0.1');
+    await once(this.server, 'listening');
+    this.port = this.server.address().port;
+  }
+
+  /** It breaks, and whoever calls is refused. */
+  cut() {
+    this.server.close();
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** Nothing comes over the streams that are open any more, and nobody is told. */
+  fallSilent() {
+    for (const stream of this.streams) stream.silent = true;
+  }
+
+  /** Resolves when it is so. */
+  async until(isSo) {
+    while (!isSo()) await new Promise(resolve => { this.heard = resolve; });
+  }
+
+  pass(request, response) {
+    const { method, headers, url } = request;
+    const path = url.split('?')[0];
+    const stream = { after: headers['last-event-id'], token: headers.authorization, silent: false };
+    const isStream = method === 'GET' && path === '/api/events';
+    if (!isStream) this.calls.push(`${method} ${path}`);
+    const onward = http.request(new URL(url, this.to), { method, headers, agent: false }, answer => {
+      response.writeHead(answer.statusCode, answer.headers);
+      response.flushHeaders();
+      if (isStream && answer.statusCode === 200) this.count(stream, response);
+      answer.on('data', bytes => stream.silent || response.write(bytes));
+      answer.on('end', () => stream.silent || response.end());
+      answer.on('error', () => response.destroy());
+    });
+    onward.on('error', () => response.destroy());
+    response.on('close', () => onward.destroy());
+    request.pipe(onward);
+  }
+
+  count(stream, response) {
+    this.opened += 1;
+    this.streams.add(stream);
+    this.heard();
+    response.on('close', () => {
+      this.streams.delete(stream);
+      this.heard();
+    });
+  }
+}
