@@ -4,6 +4,7 @@ import { subscription } from './events.js';
 import type { SubscribeOptions } from './events.js';
 import { exported } from './export.js';
 import { JetonError } from './problem.js';
+import { newKey } from './request.js';
 import type { CallOptions, ChangeOptions, QueryInput } from './request.js';
 import { Credential } from './session.js';
 import type { SessionSource } from './session.js';
@@ -157,9 +158,12 @@ export class Jeton {
     return this.#get('/api/usage', input, options);
   }
 
-  /** A token with which the user's browser may read this account, for 900 seconds unless it says otherwise. Scope `spend`. */
+  /**
+   * A token with which the user's browser may read this account, for 900 seconds unless it says otherwise. Scope `spend`. It changes nothing, so it has
+   * an idempotency key only if it is given one: under a key the server would keep the token for a day.
+   */
   async createSession(input: SessionInput, options?: ChangeOptions): Promise<Session> {
-    return this.#change('POST', '/api/sessions', input, options);
+    return this.#transport.json({ method: 'POST', path: '/api/sessions', body: input }, options);
   }
 
   /** A page of the accounts, in the order of their ids. Scope `admin`. */
@@ -212,7 +216,7 @@ export class Jeton {
   }
 
   #change<Answer>(method: 'POST' | 'PATCH', path: string, body: object, options: ChangeOptions | undefined): Promise<Answer> {
-    return this.#transport.json({ method, path, body }, options);
+    return this.#transport.json({ method, path, body }, { ...options, idempotencyKey: options?.idempotencyKey ?? newKey() });
   }
 }
 

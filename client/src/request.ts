@@ -60,17 +60,18 @@ export function prepared(root: URL, call: Call, options: ChangeOptions): Prepare
   const headers = new Headers({ accept: call.accept, ...call.headers });
   if (options.language !== undefined) headers.set('accept-language', options.language);
   if (options.clock !== undefined) headers.set('jeton-clock', written('clock', options.clock));
-  if (call.method !== 'GET') headers.set('idempotency-key', keyed(options.idempotencyKey));
+  if (options.idempotencyKey !== undefined) headers.set('idempotency-key', checked(options.idempotencyKey));
   if (call.body !== undefined) headers.set('content-type', 'application/json');
   const body = call.body === undefined ? undefined : JSON.stringify(call.body, finite);
   return { name: `${call.method} ${call.path}`, method: call.method, url, headers, body };
 }
 
-/** The caller's key, or a new one of 128 random bits. `randomUUID` is not there in pages without TLS. */
-function keyed(key: string | undefined): string {
-  if (key === undefined) {
-    return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
-  }
+/** A name for a change: 128 random bits. `randomUUID` is not there in pages without TLS. */
+export function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function checked(key: string): string {
   if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
   throw new JetonError('invalid_argument', 'An idempotency key is 1–255 visible ASCII characters.');
 }

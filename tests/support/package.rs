@@ -4,8 +4,14 @@ use std::{fs, path::PathBuf, process::Command, sync::LazyLock};
 
 use super::{node, process::Process, server::Settings, vercel::root};
 
-/// A key of all scopes, as the servers of the package's tests have it and the tests use it.
-pub(crate) const KEYS: (&str, &str) = ("JETON_API_KEYS", "tests:admin:secret-of-the-tests");
+/// Credentials, as the servers of the package's tests have them, and as the tests use them.
+pub(crate) const SERVER: [(&str, &str); 3] = [
+    ("JETON_API_KEYS", "tests:admin:secret-of-the-tests"),
+    ("JETON_JWT_SECRET", "a-secret-of-the-tests-with-32-bytes"),
+    CRON,
+];
+const CALLER: [(&str, &str); 3] = [("JETON_API_KEY", "secret-of-the-tests"), SERVER[1], CRON];
+const CRON: (&str, &str) = ("CRON_SECRET", "secret-of-the-cron");
 
 /// Its folder, with everything in it built from what stands there now.
 pub(crate) fn built() -> PathBuf {
@@ -31,7 +37,7 @@ impl Tests {
     pub(crate) fn start(name: &str, url: &str, settings: Settings<'_>) -> Self {
         let mut node = Command::new("node");
         node.current_dir(built()).env("PATH", node::path());
-        node.env("JETON_URL", url).env("JETON_API_KEY", "secret-of-the-tests").envs(settings.iter().copied());
+        node.env("JETON_URL", url).envs(CALLER).envs(settings.iter().copied());
         Self(Process::start_group(node.args(["--test-reporter=tap", &format!("build/tests/{name}.test.js")])))
     }
 
