@@ -1,6 +1,7 @@
 //! The catalogue: plans, costs, texts and the test user, read from `plans.toml` and checked as a whole.
 
 mod file;
+mod models;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,6 +14,8 @@ use crate::{
     locale::{Locale, Texts},
 };
 
+pub use self::models::{ModelPrice, ModelPrices};
+
 static BUILT_IN: Lazy<Result<Catalogue, InvalidCatalogue>> =
     Lazy::new(|| Catalogue::parse(include_str!("../plans.toml")));
 
@@ -22,6 +25,7 @@ pub struct Catalogue {
     default_plan: Arc<str>,
     plans: BTreeMap<Arc<str>, Plan>,
     content_types: BTreeMap<ContentType, Sold>,
+    models: ModelPrices,
     priorities: Priorities,
     labels: Labels,
     test_user: UserId,
@@ -258,6 +262,12 @@ impl Catalogue {
         let sold = self.content_types.get(content_type);
         let sold = sold.ok_or_else(|| NotInCatalogue::ContentType(content_type.as_str().to_owned()))?;
         Ok(Price { cost: sold.cost, label: Arc::clone(sold.label.get(locale)) })
+    }
+
+    /// What language models cost.
+    #[must_use]
+    pub const fn models(&self) -> &ModelPrices {
+        &self.models
     }
 
     /// What a credit from `source` says when its caller says nothing.

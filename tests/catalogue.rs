@@ -284,7 +284,8 @@ fn the_edges_of_what_a_catalogue_can_say() {
     }
 }
 
-fn assert_refused(what: &str, toml: &str, line: usize, said: &str) {
+/// That `toml` is refused by a message that names this line and says this.
+pub(crate) fn assert_refused(what: &str, toml: &str, line: usize, said: &str) {
     let Err(error) = Catalogue::parse(toml) else { panic!("{what} is accepted") };
     let message = error.to_string();
     let names_line = [", ", ":"].iter().any(|end| message.contains(&format!("error at line {line}{end}")));

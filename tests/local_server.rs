@@ -164,7 +164,7 @@ async fn variables_of_others_that_are_not_text_do_not_matter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_the_document_and_nothing_else_are_beside_the_functions() {
+async fn the_page_the_documents_and_nothing_else_are_beside_the_functions() {
     let folder = tempfile::tempdir().unwrap();
     let local = Local::start(folder.path(), &[], &[]);
     let get = async |path: &str| reqwest::get(format!("{}{path}", local.base())).await.unwrap();
@@ -173,9 +173,16 @@ async fn the_page_the_document_and_nothing_else_are_beside_the_functions() {
         assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
         assert_eq!(page.text().await.unwrap(), include_str!("../public/index.html"));
     }
-    let document = get("/openapi.json").await;
-    assert_eq!(document.headers()["content-type"], "application/json");
-    assert_eq!(document.text().await.unwrap(), include_str!("../public/openapi.json"));
+    for (path, text) in [
+        ("/openapi.json", include_str!("../public/openapi.json")),
+        ("/prices.json", include_str!("../public/prices.json")),
+    ] {
+        let document = get(path).await;
+        assert_eq!(document.headers()["content-type"], "application/json");
+        assert_eq!(document.text().await.unwrap(), text);
+        let head = reqwest::Client::new().head(format!("{}{path}", local.base())).send().await.unwrap();
+        assert_eq!((head.status().as_u16(), head.text().await.unwrap().as_str()), (200, ""));
+    }
     for path in ["/api", "/api/", "/api/nothing", "/Cargo.toml", "/../Cargo.toml", "/api/stats/"] {
         assert_eq!(get(path).await.status(), 404, "{path}");
     }

@@ -47,6 +47,7 @@ mod openapi;
 mod page;
 mod plans;
 mod platform;
+mod prices;
 mod readme;
 mod refunds;
 mod refusals;

@@ -23,6 +23,7 @@ use crate::log;
 
 const PAGE: &str = include_str!("../../public/index.html");
 const OPENAPI: &str = include_str!("../../public/openapi.json");
+const PRICES: &str = include_str!("../../public/prices.json");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -33,7 +34,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
 /// How long requests under way are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// The local server: all functions, the page and the OpenAPI document, on one port of this machine.
+/// The local server: all functions and what `public/` has, on one port of this machine.
 pub struct LocalServer {
     listener: TcpListener,
     app: Arc<App>,
@@ -105,6 +106,7 @@ async fn route(app: &App, request: Request<Incoming>) -> Response {
     match path {
         "/" | "/index.html" if reads => respond::with_body(StatusCode::OK, HTML, PAGE),
         "/openapi.json" if reads => respond::with_body(StatusCode::OK, JSON, OPENAPI),
+        "/prices.json" if reads => respond::with_body(StatusCode::OK, JSON, PRICES),
         _ => respond::with_body(StatusCode::NOT_FOUND, TEXT, "Not found\n"),
     }
 }

@@ -9,7 +9,10 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, de::Error};
 use toml::Spanned;
 
-use super::{CaptureAbove, CarryOver, Catalogue, DemoStep, Labels, LastingDays, Plan, RefundExpired, Sold};
+use super::{
+    CaptureAbove, CarryOver, Catalogue, DemoStep, Labels, LastingDays, Plan, RefundExpired, Sold,
+    models::{self, ModelTable},
+};
 use crate::{
     ledger::{AMOUNT_MAX, Amount, BillingDay, Caps, ContentType, Priorities, Source, UserId},
     locale::Texts,
@@ -25,6 +28,8 @@ struct File {
     default_plan: Spanned<Arc<str>>,
     plans: BTreeMap<Arc<str>, PlanTable>,
     content_types: BTreeMap<Spanned<String>, ContentTypeTable>,
+    #[serde(default)]
+    models: BTreeMap<Spanned<String>, ModelTable>,
     priorities: Priorities,
     labels: LabelsTable,
     test_user: TestUserTable,
@@ -87,7 +92,13 @@ struct DemoTable {
 /// A number of tokens that may be none.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "u64")]
-struct Balance(u64);
+pub(super) struct Balance(u64);
+
+impl Balance {
+    pub(super) const fn tokens(self) -> u64 {
+        self.0
+    }
+}
 
 impl TryFrom<u64> for Balance {
     type Error = String;
@@ -262,6 +273,7 @@ pub(super) fn parse(toml: &str) -> Result<Catalogue, String> {
         }
         content_types.insert(ContentType::new(name.get_ref()), Sold { cost, label: label.into_texts() });
     }
+    let models = models::read(file.models).map_err(|(span, problem)| at(span, problem))?;
     let labels = file.labels;
     let by_source = [
         (Source::Initial, labels.initial),
@@ -305,6 +317,7 @@ pub(super) fn parse(toml: &str) -> Result<Catalogue, String> {
         default_plan: file.default_plan.into_inner(),
         plans: file.plans.into_iter().map(|(name, plan)| (name, plan.into_plan())).collect(),
         content_types,
+        models,
         priorities: file.priorities,
         labels: Labels {
             by_source: by_source.into_iter().map(|(source, label)| (source, label.into_texts())).collect(),
@@ -319,7 +332,6 @@ pub(super) fn parse(toml: &str) -> Result<Catalogue, String> {
 
 impl PlanTable {
     fn into_plan(self) -> Plan {
-        let tokens = |Balance(tokens)| tokens;
         Plan {
             opening_balance: self.opening_balance.0,
             monthly_allowance: self.monthly_allowance.0,
@@ -327,7 +339,7 @@ impl PlanTable {
             allowance_days: self.allowance_days,
             billing_day: self.billing_day,
             time_zone: self.time_zone.0,
-            caps: Caps { daily: self.daily_cap.map(tokens), monthly: self.monthly_cap.map(tokens) },
+            caps: Caps { daily: self.daily_cap.map(Balance::tokens), monthly: self.monthly_cap.map(Balance::tokens) },
             capture_above: self.capture_above,
             refund_expired: self.refund_expired,
         }

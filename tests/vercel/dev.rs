@@ -164,7 +164,7 @@ async fn a_long_history_is_streamed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_and_the_document_are_there_and_nothing_else_of_the_tree() {
+async fn the_page_and_the_documents_are_there_and_nothing_else_of_the_tree() {
     // The page needs no settings.
     let dev = Dev::with(&[]).await;
     let get = async |path: &str| send(reqwest::Client::new().get(format!("{}{path}", dev.base()))).await;
@@ -172,11 +172,13 @@ async fn the_page_and_the_document_are_there_and_nothing_else_of_the_tree() {
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert_eq!(page.body, fs::read_to_string(root().join("public/index.html")).unwrap());
     assert_headers(&page);
-    let document = get("/openapi.json").await;
-    let media_type = document.header("content-type").unwrap();
-    assert!(document.status == 200 && media_type.starts_with("application/json"), "{document:?}");
-    assert_eq!(document.body, fs::read_to_string(root().join("public/openapi.json")).unwrap());
-    assert_headers(&document);
+    for name in ["openapi.json", "prices.json"] {
+        let document = get(&format!("/{name}")).await;
+        let media_type = document.header("content-type").unwrap();
+        assert!(document.status == 200 && media_type.starts_with("application/json"), "{document:?}");
+        assert_eq!(document.body, fs::read_to_string(root().join("public").join(name)).unwrap());
+        assert_headers(&document);
+    }
     let of_the_tree = ["Cargo.toml", "src/lib.rs", "plans.toml", "vercel.json", "README.md", "test", ".gitignore"];
     for path in of_the_tree {
         assert!(root().join(path).is_file(), "{path} is not in the tree");
