@@ -100,7 +100,8 @@ async function startNext(port, origin, env) {
   const next = join(HERE, 'node_modules/next/dist/bin/next');
   start('Next.js', process.execPath, [next, production ? 'start' : 'dev', '--hostname', HOST, '--port', String(port)], {
     cwd: HERE,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    // What it says of its start is said below.
+    stdio: ['ignore', production ? 'ignore' : 'inherit', 'inherit'],
     env,
   });
   const deadline = Date.now() + PATIENCE_MS;

@@ -72,7 +72,7 @@ export class Tab {
     page.on('requestfailed', async request => {
       // What was answered well may be left before its end: the stream of a page that goes, and what Next.js has read enough of.
       const { errorText } = request.failure();
-      const answer = errorText === 'net::ERR_ABORTED' && await request.response().catch(() => null);
+      const answer = errorText === 'net::ERR_ABORTED' ? await request.response().catch(() => null) : null;
       if (!answer?.ok()) this.said.push(`failed: ${request.method()} ${request.url()} ${errorText}`);
     });
     page.on('response', response => {
@@ -86,10 +86,16 @@ export class Tab {
     return this.page.locator(selector);
   }
 
+  /** Clicks on what this selects, by CSS and perhaps by a text in it, as somebody who looks at this tab. */
+  async press(selector, { text = '', clicks = 1 } = {}) {
+    await this.page.bringToFront();
+    await this.at(selector).filter({ hasText: text }).click({ clickCount: clicks });
+  }
+
   /** Signs in with the button for the test user, or under this name. */
   async signIn(user) {
     if (user === undefined) {
-      await this.at('.sign-in button.main').click();
+      await this.press('.sign-in button.main');
     } else {
       await this.at('#user').fill(user);
       await this.at('#user').press('Enter');
@@ -126,7 +132,7 @@ export class Tab {
 
   /** Generates with the form of this id, and waits for the text: `article`, `product`. */
   async generate(form) {
-    await this.at(`#${form} button.main`).click();
+    await this.press(`#${form} button.main`);
     await this.at(`#${form} .text[aria-busy="false"]`).filter({ visible: true }).waitFor();
     return this.at(`#${form} .text`).innerText();
   }

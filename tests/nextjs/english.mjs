@@ -16,7 +16,7 @@ await scenario(async open => {
   assert.equal(await tab.at('.numbers output').innerText(), (4998 + amount).toLocaleString('en'));
   assert.equal(await tab.page.evaluate(() => document.documentElement.scrollWidth), 360, 'nothing is wider than the screen');
 
-  await tab.at('header button').filter({ hasText: 'Français' }).click();
+  await tab.press('header button', { text: 'Français' });
   await tab.at('html[lang="fr"]').waitFor();
   assert.equal(await tab.at('#history').innerText(), 'Historique');
   assert.match(await tab.at('.numbers output').innerText(), /^4\s\d{3}$/);

@@ -16,7 +16,7 @@ await scenario(async open => {
   assert.match(await tab.at('.connection').innerText(), /derniers connus/);
   await tab.shows(4993, 'Génération article', -7);
   for (const form of ['article', 'product']) {
-    await tab.at(`#${form} button.main`).click();
+    await tab.press(`#${form} button.main`);
     await tab.at(`#${form} .refusal`).waitFor();
   }
   // Who comes only now is told, too.

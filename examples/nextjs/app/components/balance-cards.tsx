@@ -3,13 +3,14 @@
 import { TokenBalance, useTokens } from 'jeton/react';
 import { days, numbers } from '../lib/format';
 import { useLanguage } from './language';
-import { useTimeZone } from './time-zone';
+
+/** The time zone of the plan in plans.toml: a billing day begins at midnight there, wherever the viewer is. */
+const BILLING_ZONE = 'UTC';
 
 /** The balance and what comes, and whether that is how it is now. */
 export function BalanceCards() {
   const { language, texts } = useLanguage();
   const { stats, live, error } = useTokens();
-  const timeZone = useTimeZone();
   const number = numbers(language);
   const state = live ? 'live' : error ? 'lost' : 'loading';
   const text = { live: texts.live, lost: stats ? texts.lost : texts.lostWithoutNumbers, loading: texts.loading }[state];
@@ -31,7 +32,7 @@ export function BalanceCards() {
         <div className="card">
           <dt>{texts.nextBilling}</dt>
           <dd>
-            {stats ? days(language, timeZone).format(new Date(stats.nextBillingDate)) : '–'}
+            {stats ? days(language, BILLING_ZONE).format(new Date(stats.nextBillingDate)) : '–'}
             {stats && <small>{texts.plan(stats.plan)}</small>}
           </dd>
         </div>

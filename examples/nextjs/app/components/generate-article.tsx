@@ -1,5 +1,6 @@
 'use client';
 
+import '../lib/no-eval';
 import { useCompletion } from '@ai-sdk/react';
 import { readTokenError } from 'jeton/ai';
 import type { FormEvent } from 'react';

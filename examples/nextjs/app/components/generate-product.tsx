@@ -21,7 +21,7 @@ export function GenerateProduct() {
         <button className="main" disabled={pending}>{pending ? texts.generating : texts.generateProduct}</button>
       </div>
       <Refused refusal={answer?.refused} />
-      <p className="text" role="status" hidden={answer?.made === undefined}>{answer?.made}</p>
+      <p className="text" role="status" aria-busy={pending} hidden={answer?.made === undefined}>{answer?.made}</p>
     </form>
   );
 }

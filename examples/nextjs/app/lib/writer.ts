@@ -11,8 +11,11 @@ import type {
 } from '@ai-sdk/provider';
 import type { Language } from '../texts';
 
-/** How long it thinks about a word, in milliseconds. */
+/** How long it takes for a word, in milliseconds. */
 const WORD_MS = 12;
+
+/** How many tokens it thinks with before it writes. They are paid for like those that it writes. */
+const THOUGHT = 420;
 
 const FINISHED: LanguageModelV4FinishReason = { unified: 'stop', raw: 'stop' };
 
@@ -90,7 +93,7 @@ function usage(options: LanguageModelV4CallOptions, text: string): LanguageModel
   const [read, written] = [tokens(topicOf(options)), tokens(text)];
   return {
     inputTokens: { total: read, noCache: read, cacheRead: 0, cacheWrite: 0 },
-    outputTokens: { total: written, text: written, reasoning: 0 },
+    outputTokens: { total: THOUGHT + written, text: written, reasoning: THOUGHT },
   };
 }
 
