@@ -32,7 +32,7 @@ export class JetonProblem<C extends Code = Code> extends JetonError {
   /** What the server's log knows the request by. */
   readonly requestId: string;
   /** How long the server asks to wait, in milliseconds, if it does. */
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs: number | undefined;
 
   constructor(problem: ProblemOf<C>, retryAfterMs?: number) {
     // All members of the union have these: TypeScript does not see that of an `Extract` whose code is still open.
@@ -41,7 +41,7 @@ export class JetonProblem<C extends Code = Code> extends JetonError {
     this.status = status;
     this.problem = problem;
     this.requestId = requestId;
-    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
+    this.retryAfterMs = retryAfterMs;
   }
 
   /** By its status, so that it holds for codes that came later, too: 429, 500 and 503 (contract §3). */
@@ -75,14 +75,14 @@ export class JetonUnexpected extends JetonError {
   /** The HTTP status; 0 where a browser hides it. */
   readonly status: number;
   /** How long the answer asks to wait, in milliseconds, if it does. */
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs: number | undefined;
   readonly #retriable: boolean;
 
   constructor(message: string, status: number, options: { retriable?: boolean | undefined; retryAfterMs?: number | undefined } = {}) {
     super('unexpected', message);
     this.status = status;
     this.#retriable = options.retriable ?? isRetriable(status);
-    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+    this.retryAfterMs = options.retryAfterMs;
   }
 
   override get retriable(): boolean {

@@ -62,7 +62,7 @@ export function prepared(root: URL, call: Call, options: ChangeOptions): Prepare
   if (options.clock !== undefined) headers.set('jeton-clock', written('clock', options.clock));
   if (options.idempotencyKey !== undefined) headers.set('idempotency-key', checked(options.idempotencyKey));
   if (call.body !== undefined) headers.set('content-type', 'application/json');
-  const body = call.body === undefined ? undefined : JSON.stringify(call.body, finite);
+  const body = call.body === undefined ? undefined : JSON.stringify(call.body, kept);
   return { name: `${call.method} ${call.path}`, method: call.method, url, headers, body };
 }
 
@@ -76,10 +76,14 @@ function checked(key: string): string {
   throw new JetonError('invalid_argument', 'An idempotency key is 1–255 visible ASCII characters.');
 }
 
-/** Numbers that JSON does not have would be sent as `null`. */
-function finite(name: string, value: unknown): unknown {
-  if (typeof value !== 'number' || Number.isFinite(value)) return value;
-  throw new JetonError('invalid_argument', `\`${name}\` is ${value}, which JSON does not have.`);
+/** Numbers that JSON does not have, and dates that are none, would be sent as `null`. */
+function kept(this: Record<string, unknown>, name: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new JetonError('invalid_argument', `\`${name}\` is ${value}, which JSON does not have.`);
+  }
+  // A date is text already when it comes here, or null.
+  const given = this[name];
+  return value === null && given instanceof Date ? written(name, given) : value;
 }
 
 /** A value as a query or a header carries it. */

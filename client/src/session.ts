@@ -25,7 +25,7 @@ export class Credential {
       throw new JetonError('invalid_argument', 'A `key` of Jeton is a secret, and whoever opens a page can read what is in it: '
         + 'use a `session` here, which your server gets from `createSession`.');
     }
-    this.#key = checked('key', key);
+    if (key !== undefined) this.#key = checked('key', key);
     if (typeof session === 'string') this.#token = checked('session', session);
     this.#source = session;
   }
@@ -78,8 +78,8 @@ function lifeLeftMs(token: string): number {
 }
 
 /** A header carries it: otherwise `fetch` would refuse it, and say it aloud. */
-function checked<Value extends string | undefined>(name: string, value: Value): Value {
-  if (value === undefined || (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value))) return value;
+function checked(name: string, value: string): string {
+  if (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)) return value;
   throw new JetonError('invalid_argument', `The \`${name}\` of Jeton is empty, or has characters that none has: a space or a line end?`);
 }
 

@@ -99,14 +99,15 @@ export class Transport {
     }
   }
 
-  /** Sends it with the session as it is and, where that has expired, once more with a new one. */
+  /** Sends it with the session as it is and, where that is refused, once more with a new one. */
   async #send(request: Prepared, signal: AbortSignal): Promise<Response> {
     const { credential } = this.#settings;
-    const token = await raced(credential.get(), signal);
-    const response = await this.#fetch(request, token, signal);
-    if (response.status !== 401 || !credential.drop(token)) return response;
-    await response.body?.cancel();
-    return this.#fetch(request, await raced(credential.get(), signal), signal);
+    for (let renewed = false; ; renewed = true) {
+      const token = await raced(credential.get(), signal);
+      const response = await this.#fetch(request, token, signal);
+      if (response.status !== 401 || !credential.drop(token) || renewed) return response;
+      await response.body?.cancel();
+    }
   }
 
   async #fetch(request: Prepared, token: string | undefined, signal: AbortSignal): Promise<Response> {

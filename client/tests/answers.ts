@@ -28,6 +28,12 @@ export class Answers {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** Waits until the connection of this request, counted from 0, is closed. */
+  async closed(request: number): Promise<void> {
+    const socket = this.requests[request]?.socket;
+    if (socket !== undefined && !socket.closed) await once(socket, 'close');
+  }
+
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();

@@ -28,7 +28,7 @@ export function somebody(): string {
 export async function spender(debits: number): Promise<string> {
   const userId = somebody();
   const jeton = client();
-  for (let debit = 0; debit < debits; debit += 1) await jeton.recordGeneration({ userId, tokenCost: 1 });
+  await Promise.all(Array.from({ length: debits }, () => jeton.recordGeneration({ userId, tokenCost: 1 })));
   return userId;
 }
 

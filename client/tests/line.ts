@@ -17,6 +17,8 @@ export type Plan = (request: { head: string; key: string; attempt: number }) => 
 export class Line {
   /** The idempotency keys of all requests, in their order; empty for those without one. */
   readonly keys: string[] = [];
+  /** How many connections with a request on them are closed by now. (Node opens one to spare when another breaks.) */
+  closed = 0;
   readonly #server: Server;
   readonly #target: URL;
   readonly #sockets = new Set<Socket>();
@@ -41,11 +43,6 @@ export class Line {
   /** Its near end. */
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  /** How many connections there are now. */
-  get connections(): number {
-    return this.#sockets.size;
   }
 
   /** Waits until something is so, looking after each thing that happens. */
@@ -95,6 +92,7 @@ export class Line {
     });
     near.on('close', () => {
       this.#sockets.delete(near);
+      if (near.bytesRead > 0) this.closed += 1;
       far.destroy();
       this.#happened();
     });

@@ -6,7 +6,7 @@ use super::{node, process::Process, server::Settings, vercel::root};
 
 /// Credentials, as the servers of the package's tests have them, and as the tests use them.
 pub(crate) const SERVER: [(&str, &str); 3] = [
-    ("JETON_API_KEYS", "tests:admin:secret-of-the-tests"),
+    ("JETON_API_KEYS", "tests:admin:secret-of-the-tests,reader:read:secret-that-reads"),
     ("JETON_JWT_SECRET", "a-secret-of-the-tests-with-32-bytes"),
     CRON,
 ];
@@ -38,7 +38,11 @@ impl Tests {
         let mut node = Command::new("node");
         node.current_dir(built()).env("PATH", node::path());
         node.env("JETON_URL", url).envs(CALLER).envs(settings.iter().copied());
-        Self(Process::start_group(node.args(["--test-reporter=tap", &format!("build/tests/{name}.test.js")])))
+        Self(Process::start_group(node.args([
+            "--test-reporter=tap",
+            "--test-force-exit",
+            &format!("build/tests/{name}.test.js"),
+        ])))
     }
 
     /// Waits until one of them says this.

@@ -1,0 +1,50 @@
+/** The other side is away for a while. The test run takes it away, and brings it back, when it is told to. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+import { JetonError } from 'jeton';
+import { getTransactionHistory, getUserStats, recordArticleGeneration } from 'jeton/stats-service';
+import { client, debitsOf, failure, say, setting, spender, url } from './deployment.js';
+import { Follower } from './follower.js';
+import { Line } from './line.js';
+
+/** The code of what is thrown meanwhile. */
+const AWAY = setting('AWAY');
+
+async function away(promise: Promise<unknown>): Promise<JetonError> {
+  const error = await failure(promise);
+  assert.ok(error instanceof JetonError && error.code === AWAY, inspect(error));
+  return error;
+}
+
+test('what is under way gets through once, and who follows misses nothing', async () => {
+  const userId = await spender(3);
+  const line = await Line.to(url);
+  const jeton = client({ url: line.url, retries: 100 });
+  const follower = new Follower(client(), userId);
+  await follower.caughtUp(userId);
+
+  say('stop it');
+  await follower.until(() => follower.said.includes(`lost: ${AWAY}`));
+  const seen = line.keys.length;
+  const debit = jeton.recordGeneration({ userId, tokenCost: 2 });
+  const read = jeton.getStats({ userId });
+  const error = await away(client({ retries: 1 }).recordGeneration({ userId }, { idempotencyKey: 'meanwhile' }));
+  assert.equal(error.retriable, true);
+
+  // No invented balance, no empty history, no `success: false`: what the old functions say is that they cannot know.
+  await Promise.all([away(getUserStats(userId)), away(getTransactionHistory(userId)), away(recordArticleGeneration(userId))]);
+
+  await line.until(() => line.keys.length >= seen + 4);
+  say('start it');
+  const { transaction } = await debit;
+  assert.equal(transaction.amount, 2);
+  assert.ok([4995, 4997].includes((await read).tokenBalance));
+  // What was given up can be asked for again under its key.
+  await jeton.recordGeneration({ userId }, { idempotencyKey: 'meanwhile' });
+  assert.deepEqual((await debitsOf(userId)).map(({ amount }) => amount).sort(), [1, 1, 1, 2, 3]);
+  await follower.toldAllOf(userId);
+  assert.equal(follower.said.at(-1), 'live');
+  line.close();
+});
