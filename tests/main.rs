@@ -15,6 +15,7 @@ mod support;
 
 mod access;
 mod accounts;
+mod ai;
 mod billing;
 mod billing_dates;
 mod broken_store;

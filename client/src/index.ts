@@ -9,6 +9,7 @@ export type { JetonOptions } from './jeton.js';
 export type { SubscribeOptions } from './events.js';
 export { isProblem, JetonError, JetonProblem, JetonUnexpected, JetonUnreachable } from './problem.js';
 export type { AnyProblem } from './problem.js';
+export type { ModelPrice, PriceTable } from './prices.js';
 export type { CallOptions, ChangeOptions } from './request.js';
 export type { SessionSource } from './session.js';
 export type * from './types.js';

@@ -3,6 +3,7 @@
 import { subscription } from './events.js';
 import type { SubscribeOptions } from './events.js';
 import { exported } from './export.js';
+import type { PriceTable } from './prices.js';
 import { JetonError } from './problem.js';
 import { newKey } from './request.js';
 import type { CallOptions, ChangeOptions, QueryInput } from './request.js';
@@ -194,6 +195,11 @@ export class Jeton {
   /** Whether the store answers; otherwise `store_unavailable`. Everybody may ask. */
   async getHealth(options?: CallOptions): Promise<Health> {
     return this.#get('/api/health', {}, options);
+  }
+
+  /** What language models cost, by the server's `plans.toml`. Everybody may ask. */
+  async getPrices(options?: CallOptions): Promise<PriceTable> {
+    return this.#get('/prices.json', {}, options);
   }
 
   /**
