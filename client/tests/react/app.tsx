@@ -68,6 +68,7 @@ export function App({ options, initial }: { options: PageOptions; initial?: Init
     <Waiting on={options.suspense && !options.outside}><Panel name="one" suspense={options.suspense}/></Waiting>
     <Waiting on={options.suspense && !options.outside}><Panel name="two" suspense={options.suspense}/></Waiting>
     <TokenBalance id="balance" className="big"/>
+    <Refresh/>
   </>;
   return (
     <StrictMode>
@@ -82,7 +83,6 @@ export function App({ options, initial }: { options: PageOptions; initial?: Init
           historyLength={options.historyLength}
         >
           {panels}
-          <Refresh/>
         </TokensProvider>
       </Waiting>
     </StrictMode>

@@ -60,7 +60,12 @@ export async function scenario(work) {
   const jeton = new Ledger(url);
   const [site, way] = await Promise.all([Site.open(Number(port), jeton), Way.open(url)]);
   const executablePath = execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
-  const browser = await chromium.launch({ executablePath, args: ['--disable-quic', '--disable-dev-shm-usage'] });
+  const browser = await chromium.launch({
+    executablePath,
+    args: ['--disable-quic', '--disable-dev-shm-usage'],
+    // Pages are kept aside for the way back, as they are for people.
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
+  });
   const pages = [];
   let failed = false;
   const late = setTimeout(() => {
@@ -109,7 +114,10 @@ export class Page {
   }
 
   constructor(tab, world, expected) {
-    Object.assign(this, { tab, expected, said: [], gone: false }, world);
+    Object.assign(this, { tab, expected, said: [], gone: false, streamed: 0 }, world);
+    tab.on('request', request => {
+      if (request.url().includes('/api/events') && request.method() === 'GET') this.streamed = Date.now();
+    });
     tab.on('console', message => {
       if (message.type() === 'error' || message.type() === 'warning') this.said.push(message.text());
     });
@@ -159,7 +167,8 @@ export class Page {
   /** The page as it is, for somebody who wonders why a scenario failed. */
   async describe() {
     if (this.gone) return 'a page that is gone';
-    const html = await this.tab.locator('body').innerHTML({ timeout: 1_000 }).catch(error => error.message);
+    const body = await this.tab.locator('body').innerHTML({ timeout: 1_000 }).catch(error => error.message);
+    const html = body.replaceAll(/<script[\s\S]*?<\/script>/g, '').replaceAll(/(data-history="(?:\S+ ){3})[^"]*/g, '$1…');
     const wrong = await this.tab.evaluate(() => window.wrong).catch(error => error.message);
     return `${this.tab.url()}: ${html}\nwrong: ${wrong}\nconsole: ${this.said.join('\n')}`;
   }

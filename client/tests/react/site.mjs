@@ -39,8 +39,8 @@ export class Site {
   }
 
   constructor(jeton) {
-    /** `sessions`: for whom they were given. `refusing`: whether they are refused. `signedIn`: who is, whatever the page says. */
-    Object.assign(this, { jeton, sessions: [], refusing: false, signedIn: null, render: null });
+    /** `sessions`: for whom they were given. `refusing`: whether they are refused. `token`: what is given instead. `signedIn`: who is, whatever the page says. */
+    Object.assign(this, { jeton, sessions: [], refusing: false, token: null, signedIn: null, render: null });
   }
 
   async answer(request, response) {
@@ -49,16 +49,19 @@ export class Site {
       case '/session': {
         const user = this.signedIn ?? url.searchParams.get('user');
         this.sessions.push(user);
+        if (this.token !== null) return void response.end(this.token);
         if (this.refusing) return void response.writeHead(401).end();
         const { token } = await this.jeton.post('sessions', { userId: user, ttlSeconds: Number(url.searchParams.get('ttl')) });
         return void response.end(token);
       }
       case '/page.js':
         return void response.writeHead(200, { 'content-type': 'text/javascript' }).end(this.script);
+      case '/elsewhere':
+        return void response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Elsewhere</title>');
       case '/favicon.ico':
         return void response.writeHead(204).end();
       default: {
-        response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
+        response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
         const language = url.searchParams.get('document') ?? 'fr';
         response.write(`<!doctype html><html lang="${language}"><meta charset="utf-8"><title>Jeton</title><body>`);
         if (this.render === null) response.write('<div id="root"></div>');
@@ -84,7 +87,7 @@ export class Way {
   }
 
   constructor(to) {
-    /** `streams`: open ones, each with what it was asked for. `opened`: how many there ever were. `calls`: all else. */
+    /** `streams`: open ones, each with what it was asked for. `opened`: how many there ever were. `calls`: all else, but for what the browser asks by itself. */
     Object.assign(this, { to, port: 0, server: null, sockets: new Set(), streams: new Set(), opened: 0, calls: [], heard: () => {} });
   }
 
@@ -125,7 +128,7 @@ export class Way {
     const path = url.split('?')[0];
     const stream = { after: headers['last-event-id'], token: headers.authorization, silent: false };
     const isStream = method === 'GET' && path === '/api/events';
-    if (!isStream) this.calls.push(`${method} ${path}`);
+    if (!isStream && method !== 'OPTIONS') this.calls.push(`${method} ${path}`);
     const onward = http.request(new URL(url, this.to), { method, headers, agent: false }, answer => {
       response.writeHead(answer.statusCode, answer.headers);
       response.flushHeaders();

@@ -5,7 +5,7 @@ import { scenario } from './browser.mjs';
 
 const USER = { userId: 'alice' };
 
-await scenario(async ({ open, jeton, way }) => {
+await scenario(async ({ open, jeton, site, way }) => {
   const first = await open(USER);
   await first.shows('alice');
   assert.deepEqual([way.streams.size, way.opened], [1, 1], 'the components of a page, in StrictMode, share one stream');
@@ -19,55 +19,72 @@ await scenario(async ({ open, jeton, way }) => {
   assert.deepEqual([way.streams.size, way.opened], [1, 1], 'eight tabs share one stream');
 
   /** While somebody else spends, the tab that leads goes away like this, and another one takes its place. */
-  const without = async (leader, goes) => {
+  const without = async (goes, { streams = 1 } = {}) => {
+    const leader = tabs.reduce((one, other) => one.streamed > other.streamed ? one : other);
     tabs.splice(tabs.indexOf(leader), 1);
     const { opened } = way;
     const spent = Promise.all(Array.from({ length: 10 }, (_, at) => jeton.debit('alice', at + 1)));
-    await goes();
+    const devtools = await leader.tab.context().newCDPSession(leader.tab);
+    await goes(leader, devtools);
     await spent;
-    await way.until(() => way.opened === opened + 1 && way.streams.size === 1);
+    await way.until(() => way.opened === opened + 1 && way.streams.size === streams);
     await all();
+    return [leader, devtools];
   };
 
-  await without(first, () => first.close());
+  /** A tab that was away joins the others. */
+  const back = async tab => {
+    tabs.push(tab);
+    await all();
+    await jeton.debit('alice', 2);
+    await all();
+    await way.until(() => way.streams.size === 1);
+  };
 
-  // The lock goes to the tabs in the order in which they came.
-  const second = tabs[0];
-  const devtools = await second.tab.context().newCDPSession(second.tab);
-  second.gone = true;
-  await without(second, async () => {
-    const crashed = second.tab.waitForEvent('crash');
+  await without(leader => leader.close());
+
+  await without(async (leader, devtools) => {
+    leader.gone = true;
+    const crashed = leader.tab.waitForEvent('crash');
     devtools.send('Page.crash').catch(() => {});
     await crashed;
   });
 
-  const third = tabs[0];
-  const life = await third.tab.context().newCDPSession(third.tab);
-  await without(third, () => life.send('Page.setWebLifecycleState', { state: 'frozen' }));
-  // When it comes to itself it joins the others.
-  await life.send('Page.setWebLifecycleState', { state: 'active' });
-  tabs.push(third);
-  await all();
-  await jeton.debit('alice', 1);
-  await all();
-  assert.equal(way.streams.size, 1);
+  // Away, and back by the browser's button: the page is kept aside meanwhile.
+  const [kept] = await without(async leader => {
+    await leader.tab.evaluate(() => { window.marked = true; });
+    await leader.tab.goto(`${site.url}/elsewhere`);
+  });
+  await kept.tab.goBack({ waitUntil: 'commit' });
+  assert.equal(await kept.tab.evaluate(() => window.marked), true, 'the page was loaded anew');
+  await back(kept);
 
-  // A leader that is stuck, and does not answer, is replaced: whoever looks finds out.
-  const fourth = tabs[0];
-  tabs.splice(0, 1);
-  const debug = await fourth.tab.context().newCDPSession(fourth.tab);
-  await debug.send('Debugger.enable');
-  await debug.send('Debugger.pause');
-  const stuck = fourth.tab.evaluate(() => 0);
-  await tabs[0].tab.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
-  await jeton.debit('alice', 2);
-  await all();
+  // Frozen: it is told, and then nothing of it runs.
+  const pause = async devtools => {
+    await devtools.send('Debugger.enable');
+    await devtools.send('Debugger.pause');
+  };
+  const [frozen, life] = await without(async (leader, devtools) => {
+    await leader.tab.evaluate(() => document.dispatchEvent(new Event('freeze')));
+    await pause(devtools);
+  });
+  await life.send('Debugger.disable');
+  await frozen.tab.evaluate(() => document.dispatchEvent(new Event('resume')));
+  await back(frozen);
+
+  // Stuck, without being told: whoever looks at another tab finds out. Its stream is there until it comes to itself.
+  const [stuck, debug] = await without(async (_, devtools) => {
+    await pause(devtools);
+    await tabs[0].tab.evaluate(() => {
+      const { setTimeout } = window;
+      // Its patience is soon at an end.
+      window.setTimeout = (work, ms) => setTimeout(work, ms / 20);
+      document.dispatchEvent(new Event('visibilitychange'));
+      window.setTimeout = setTimeout;
+    });
+  }, { streams: 2 });
   await debug.send('Debugger.disable');
-  await stuck;
-  tabs.push(fourth);
-  await jeton.debit('alice', 2);
-  await all();
-  await way.until(() => way.streams.size === 1);
+  await back(stuck);
 
   // A reset: the history begins anew, everywhere.
   await jeton.post('reset', { userId: 'alice' });
@@ -86,5 +103,5 @@ await scenario(async ({ open, jeton, way }) => {
   // Nobody looks any more.
   tabs.push(more, most);
   for (const tab of tabs) await tab.control('mount', false);
-  await Promise.all(tabs.map(tab => tab.has('#root:not(:has(#one))')));
+  await way.until(() => way.streams.size === 0);
 });

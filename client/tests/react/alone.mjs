@@ -1,0 +1,39 @@
+// A browser without locks and channels: each tab has a stream of its own, while somebody looks at it.
+
+import assert from 'node:assert/strict';
+import { scenario } from './browser.mjs';
+
+/** Says to the page that it is hidden now, or no longer. */
+const hide = ({ tab }, hidden) => tab.evaluate(hidden => {
+  Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+  document.dispatchEvent(new Event('visibilitychange'));
+}, hidden);
+
+await scenario(async ({ open, jeton, way }) => {
+  const lacking = [
+    () => { delete Navigator.prototype.locks; },
+    () => { delete window.BroadcastChannel; },
+  ];
+  const pages = [];
+  for (const lack of lacking) {
+    const page = await open({ userId: 'alice' }, { beside: pages[0], prepare: tab => tab.addInitScript(lack) });
+    await page.shows('alice');
+    pages.push(page);
+    assert.equal(way.streams.size, pages.length);
+  }
+  await jeton.debit('alice', 3);
+  for (const page of pages) await page.shows('alice');
+
+  // A browser has six lines to one server.
+  await hide(pages[0], true);
+  await way.until(() => way.streams.size === 1);
+  await jeton.debit('alice', 3);
+  await hide(pages[0], false);
+  for (const page of pages) await page.shows('alice');
+  assert.equal(way.streams.size, 2);
+
+  for (const page of pages) await page.control('mount', false);
+  await way.until(() => way.streams.size === 0);
+  await pages[0].control('mount', true);
+  await pages[0].shows('alice');
+});
