@@ -42,7 +42,8 @@ impl Example {
     /// Starts it on this port with these settings, and what was built of Jeton.
     fn start(port: u16, settings: Settings<'_>) -> Self {
         let process = Self::begin(port, settings);
-        let ready = process.wait_for_line(|line| line.starts_with("The example is ready at ") || line.contains("ended"));
+        let ready =
+            process.wait_for_line(|line| line.starts_with("The example is ready at ") || line.contains("ended"));
         let application = format!("http://127.0.0.1:{port}");
         assert_eq!(ready, format!("The example is ready at {application}"), "{:#?}", process.lines());
         Self { process, application }
