@@ -162,11 +162,21 @@ fn browsers_get_nothing_of_the_server() {
 }
 
 #[test]
+fn the_guides_code_compiles() {
+    built();
+    let mut node = Command::new("node");
+    let output = node.current_dir(root()).env("PATH", node::path()).arg("tests/nextjs/blocks.mjs").output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
 fn each_scenario_is_run() {
     let tests = include_str!("nextjs.rs");
     for file in fs::read_dir(root().join("tests/nextjs")).unwrap() {
         let file = file.unwrap().file_name().into_string().unwrap();
         let Some(name) = file.strip_suffix(".mjs").filter(|name| *name != "application") else { continue };
-        assert!(tests.contains(&format!("\"{name}\"")), "{file} is not run");
+        let run = [format!("\"{name}\""), format!("/{name}.mjs\"")].iter().any(|call| tests.contains(call));
+        assert!(run, "{file} is not run");
     }
 }
