@@ -137,6 +137,23 @@ export class Tab {
     return this.at(`#${form} .text`).innerText();
   }
 
+  /**
+   * Takes a picture for the README, with `SCREENSHOTS=examples/nextjs/screenshots cargo test nextjs::one_command`: of what this selects, of
+   * the whole page (`html`), or of what the window has of its top.
+   */
+  async picture(name, selector) {
+    const folder = process.env.SCREENSHOTS;
+    if (!folder) return;
+    const path = `${folder}/${name}.png`;
+    // No focus, and nothing that blinks.
+    await this.page.evaluate(() => {
+      document.activeElement?.blur();
+      scrollTo(0, 0);
+    });
+    if (selector === 'html') await this.page.screenshot({ path, animations: 'disabled', fullPage: true });
+    else await (selector ? this.at(selector) : this.page).screenshot({ path, animations: 'disabled' });
+  }
+
   /** All that the server has sent to this tab so far, but the streams of events. */
   async everything() {
     return Buffer.concat(await Promise.all(this.got)).toString('latin1');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { scenario } from './application.mjs';
 
 await scenario(async open => {
-  const tab = await open({ locale: 'en-GB', timezoneId: 'America/New_York', viewport: { width: 360, height: 700 } });
+  const tab = await open({ locale: 'en-GB', timezoneId: 'America/New_York', viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
   assert.equal(await tab.at('html').getAttribute('lang'), 'en');
   await tab.signIn('paul');
   await tab.shows(5000, 'Account opening', 5000);
@@ -14,6 +14,7 @@ await scenario(async open => {
   await tab.generate('product');
   await tab.shows(5000 + amount - 2, 'Product description generation', -2);
   assert.equal(await tab.at('.numbers output').innerText(), (4998 + amount).toLocaleString('en'));
+  await tab.picture('small-dark');
   assert.equal(await tab.page.evaluate(() => document.documentElement.scrollWidth), 360, 'nothing is wider than the screen');
 
   await tab.press('header button', { text: 'Français' });

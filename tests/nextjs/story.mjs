@@ -11,8 +11,7 @@ const USER = 'test-user-id';
 const PRODUCT_PRICE = 2;
 
 await scenario(async open => {
-  // What is refused is told by its status, too.
-  const first = await open();
+  const first = await open({ viewport: { width: 1000, height: 800 } });
   assert.equal(await first.at('html').getAttribute('lang'), 'fr');
   await first.signIn();
   const second = await open({ beside: first });
@@ -32,9 +31,11 @@ await scenario(async open => {
   await both(4987 - price, ARTICLE, -price);
   await second.at('#product-name').fill('Lampe <b>Nova</b>');
   assert.match(await second.generate('product'), /^Lampe <b>Nova<\/b>\s: pensé pour/);
-  let balance = 4987 - price - PRODUCT_PRICE;
+  await first.generate('product');
+  let balance = 4987 - price - 2 * PRODUCT_PRICE;
   await both(balance, PRODUCT, -PRODUCT_PRICE);
-  await until('the chart has what was spent today', month, 13 + price + PRODUCT_PRICE);
+  await until('the chart has what was spent today', month, 13 + price + 2 * PRODUCT_PRICE);
+  await first.picture('account', 'html');
 
   // The tokens run out, and nothing is generated.
   await jeton('POST', 'generations', { userId: USER, tokenCost: balance - 1, description: 'Un gros travail' });
@@ -46,6 +47,7 @@ await scenario(async open => {
     assert.match(await refusal.innerText(), /1 (token )?disponible|disponible\D+1/);
     assert.equal(await refusal.locator('a').getAttribute('href'), '#buy');
   }
+  await second.picture('too-few', '#product');
   await both(1, 'Un gros travail', 1 - balance);
 
   // A double click buys once; so does the same purchase sent again.

@@ -28,8 +28,10 @@ export default async function Page() {
           <GenerateProduct />
         </div>
       </section>
-      <Buy firstPurchase={randomUUID()} />
-      <Usage />
+      <div className="columns">
+        <Buy firstPurchase={randomUUID()} />
+        <Usage />
+      </div>
       <History />
     </Account>
   );

@@ -25,9 +25,7 @@ const TEMPLATES: Record<Language, Record<Kind, (topic: string) => string>> = {
   fr: {
     article: (topic) => `${topic} : par où commencer ?
 
-Tout le monde en parle, peu de gens savent par où l'aborder. Avant de choisir, prenez le temps de regarder ce qui existe, de poser des questions et de noter ce qui compte vraiment pour vous : la qualité, le temps, le prix.
-
-Le plus simple est de commencer petit. Essayez une fois, gardez ce qui marche, changez une seule chose à la fois. En quelques semaines, vous saurez ce que vous aimez, et pourquoi.
+Tout le monde en parle, peu de gens savent par où l'aborder. Le plus simple est de commencer petit : essayez une fois, gardez ce qui marche, et notez ce qui compte vraiment pour vous : la qualité, le temps, le prix.
 
 Reste à partager. Une bonne adresse, un bon geste, une erreur à éviter : c'est ainsi qu'un sujet devient une passion.`,
     product: (topic) => `${topic} : pensé pour servir tous les jours, et longtemps. Des matières solides, des lignes simples, rien de superflu. On le sort de sa boîte, on l'utilise, on ne s'en sépare plus.`,
@@ -35,9 +33,7 @@ Reste à partager. Une bonne adresse, un bon geste, une erreur à éviter : c'e
   en: {
     article: (topic) => `${topic}: where to begin?
 
-Everybody talks about it, few know how to approach it. Before you choose, take the time to see what there is, to ask questions, and to write down what really matters to you: quality, time, price.
-
-The easiest way is to begin small. Try once, keep what works, change one thing at a time. Within a few weeks you will know what you like, and why.
+Everybody talks about it, few know how to approach it. The easiest way is to begin small: try once, keep what works, and write down what really matters to you: quality, time, price.
 
 What is left is to share. A good address, a good trick, a mistake to avoid: that is how a topic becomes a passion.`,
     product: (topic) => `${topic}: made to serve every day, and for a long time. Solid materials, plain lines, nothing superfluous. Take it out of its box, use it, and never part with it again.`,
