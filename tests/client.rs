@@ -1,10 +1,14 @@
 //! The package in `client/`: its own tests, each against what it is to meet.
 
+use std::fs;
+
 use crate::support::{
+    node,
     package::{SERVER, Tests},
     process::free_port,
     redis::Redis,
     server::{Local, SHORT_STREAMS},
+    vercel::root,
 };
 
 /// Runs a file of its tests on a local server of its own, with these settings.
@@ -75,4 +79,39 @@ fn a_server_that_is_killed_and_starts_again_is_found_again() {
     tests.says("start it");
     let _local = start();
     tests.succeed();
+}
+
+#[test]
+fn the_old_functions_do_what_they_did() {
+    passes("stats-service", &[]);
+}
+
+#[test]
+fn it_works_where_there_is_no_node() {
+    let browser = node::tool("browser").join("package.json");
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let origin = format!("http://127.0.0.1:{port}");
+    let local = Local::start(folder.path(), &[], &[&SERVER[..], &[("JETON_CORS_ORIGINS", &origin)]].concat());
+    let settings = [("BROWSER", browser.to_str().unwrap()), ("PAGE_PORT", &port.to_string())];
+    Tests::start("elsewhere", local.base(), &settings).succeed();
+}
+
+#[test]
+fn it_is_packed_and_works_elsewhere() {
+    passes("package", &[]);
+}
+
+#[test]
+fn its_types_tell_apart_what_they_should() {
+    passes("types", &[]);
+}
+
+#[test]
+fn each_file_of_its_tests_is_run() {
+    let modules = [include_str!("client.rs")];
+    for file in fs::read_dir(root().join("client/tests")).unwrap() {
+        let file = file.unwrap().file_name().into_string().unwrap();
+        let Some((name, _)) = file.split_once(".test.") else { continue };
+        assert!(modules.iter().any(|tests| tests.contains(&format!("(\"{name}\", "))), "{file} is not run");
+    }
 }

@@ -35,7 +35,6 @@ export class JetonProblem<C extends Code = Code> extends JetonError {
   readonly retryAfterMs: number | undefined;
 
   constructor(problem: ProblemOf<C>, retryAfterMs?: number) {
-    // All members of the union have these: TypeScript does not see that of an `Extract` whose code is still open.
     const { code, status, message, requestId }: Problem = problem;
     super(code, message);
     this.status = status;

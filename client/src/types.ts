@@ -77,7 +77,7 @@ export type Problem = Schemas['Problem'];
 /** What tells refusals apart. It never changes; a server that is newer than this package may have more of them. */
 export type Code = Problem['code'];
 /** The refusal with this code, with the fields that it alone has. */
-export type ProblemOf<C extends Code> = Extract<Problem, { code: C }>;
+export type ProblemOf<C extends Code> = { [P in Problem as P['code']]: P }[C];
 
 /** Whose account: `userId` may be left out with a session, whose user it then is, and in development, where it is the test user. */
 export type UserInput = Given<Query<'getStats'>>;

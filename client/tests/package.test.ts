@@ -1,0 +1,100 @@
+/** The package as it is packed, and as somebody has it who installs it elsewhere. */
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+/** The package's folder: the tests run in it. */
+const here = process.cwd();
+let elsewhere = '';
+/** The files of the package, by their paths in it. */
+let files: string[] = [];
+
+before(async () => {
+  elsewhere = await mkdtemp(join(tmpdir(), 'jeton-'));
+  // It is built by now: a build would change it under the other tests.
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', elsewhere], { cwd: here });
+  const [packed] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
+  files = packed.files.map(({ path }) => path);
+  await writeFile(join(elsewhere, 'package.json'), '{"private":true,"type":"module"}');
+  // With no network: it has no dependency that would have to come from anywhere.
+  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', '--omit=peer', join(elsewhere, packed.filename)], { cwd: elsewhere });
+  await cp('tests/consumer/consumer.ts', join(elsewhere, 'consumer.ts'));
+  // What a consumer has beside, for the entries that stand on it.
+  const modules = join(elsewhere, 'node_modules');
+  await mkdir(join(modules, '@types'), { recursive: true });
+  const beside = ['react', 'react-dom', 'ai', '@ai-sdk', 'zod', 'typescript', '@types/react', '@types/react-dom', '@types/node', 'csstype', 'undici-types',
+    'json-schema', '@standard-schema', 'eventsource-parser', '@opentelemetry', '@vercel'];
+  for (const name of beside) await symlink(join(here, 'node_modules', name), join(modules, name)).catch(() => undefined);
+});
+
+after(() => rm(elsewhere, { recursive: true, force: true }));
+
+test('it holds what it needs, and nothing else', async () => {
+  const { exports } = JSON.parse(await readFile('package.json', 'utf8')) as { exports: Record<string, string | Record<string, string>> };
+  const entries = Object.values(exports).flatMap(entry => typeof entry === 'string' ? [entry] : Object.values(entry));
+  for (const entry of entries) assert.ok(files.includes(entry.replace('./', '')), entry);
+  for (const file of ['README.md', 'LICENSE-MIT', 'LICENSE-APACHE']) assert.ok(files.includes(file), file);
+  const foreign = files.filter(file => !/^(dist\/.+\.(js|d\.ts)|README\.md|LICENSE-(MIT|APACHE)|package\.json)$/.test(file));
+  assert.deepEqual(foreign, []);
+  assert.deepEqual(files.filter(file => /test/i.test(file)), []);
+  for (const file of files) {
+    const text = await readFile(join(elsewhere, 'node_modules/jeton', file), 'utf8');
+    assert.ok(!text.includes(here) && !/\/(home|root|work|tmp|Users)\//.test(text), `${file} knows where it was built`);
+    assert.doesNotMatch(text, /sourceMappingURL/, file);
+  }
+});
+
+test('its licences are the project\'s', async () => {
+  for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) assert.equal(await readFile(name, 'utf8'), await readFile(join('..', name), 'utf8'));
+});
+
+test('it needs nothing at run time', async () => {
+  const own = JSON.parse(await readFile('package.json', 'utf8')) as Record<string, Record<string, unknown>>;
+  assert.equal(own.dependencies, undefined);
+  for (const peer of Object.keys(own.peerDependencies ?? {})) assert.deepEqual(own.peerDependenciesMeta?.[peer], { optional: true });
+  // The core stands on nothing at all, and on nothing of Node's.
+  for (const file of files.filter(path => /^dist\/[^/]+\.js$/.test(path))) {
+    const imports = [...(await readFile(file, 'utf8')).matchAll(/(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map(([, name]) => name ?? '');
+    assert.deepEqual(imports.filter(name => !name.startsWith('./')), [], file);
+  }
+});
+
+// A server has no page's types, and a page has none of Node's.
+for (const [moduleResolution, module, lib, types] of [
+  ['nodenext', 'nodenext', ['es2022'], ['node']],
+  ['bundler', 'esnext', ['es2022', 'dom', 'dom.iterable'], []],
+]) {
+  test(`it compiles elsewhere, strictly, with ${moduleResolution}, and runs`, async () => {
+    const compilerOptions = {
+      strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, target: 'es2022', jsx: 'react-jsx', lib, types, module,
+      moduleResolution, outDir: moduleResolution,
+    };
+    await writeFile(join(elsewhere, `${moduleResolution}.json`), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
+    const tsc = join(here, 'node_modules/typescript/bin/tsc');
+    await run(process.execPath, [tsc, '--project', `${moduleResolution}.json`], { cwd: elsewhere })
+      .catch((error: { stdout: string }) => assert.fail(error.stdout));
+    const { stdout } = await run(process.execPath, [`${moduleResolution}/consumer.js`], { cwd: elsewhere });
+    assert.equal(stdout, 'unexpected function,object,object\n');
+  });
+}
+
+test('each entry is there as a module, and nothing behind them is', async () => {
+  const script = `for (const entry of ['jeton', 'jeton/stats-service', 'jeton/react', 'jeton/ai']) await import(entry);
+    await import('jeton/dist/transport.js').then(() => { throw new Error('it is open'); }, error => {
+      if (error.code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error;
+    });`;
+  await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: elsewhere });
+});
+
+test('the types are those of the OpenAPI document', async () => {
+  const generated = join(elsewhere, 'schema.ts');
+  const generator = join(here, 'node_modules/.bin/openapi-typescript');
+  await run(generator, ['../public/openapi.json', '--default-non-nullable', 'false', '--output', generated], { cwd: here });
+  assert.equal(await readFile('src/schema.ts', 'utf8'), await readFile(generated, 'utf8'), 'renew it: npm run generate, in client/');
+});
