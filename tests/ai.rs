@@ -3,14 +3,14 @@
 use std::fs;
 
 use crate::support::{
-    package::{KEYS, Tests},
+    package::{SERVER, Tests},
     server::Local,
     vercel::root,
 };
 
 fn passes(tests: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let local = Local::start(folder.path(), &[], &[KEYS]);
+    let local = Local::start(folder.path(), &[], &SERVER);
     Tests::start(&format!("ai/{tests}"), local.base(), &[]).succeed();
 }
 

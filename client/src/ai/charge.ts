@@ -38,7 +38,8 @@ export class Charge {
     const { createdAt, expiresAt } = reservation;
     this.#keeping = new Keeping(
       signal => begun.ledger.extend(reservation, signal),
-      (Date.parse(expiresAt) - Date.parse(createdAt)) / 2,
+      // So one that fails leaves time for another.
+      (Date.parse(expiresAt) - Date.parse(createdAt)) / 3,
     );
   }
 
@@ -51,7 +52,6 @@ export class Charge {
    */
   static async begin(options: SpendTokensOptions, model: ModelName, params: ModelCall): Promise<Charge> {
     const { abortSignal: signal } = params;
-    signal?.throwIfAborted();
     const price = await raced(pricing(options, model), signal);
     const estimate = await estimated(options, model, params, price);
     signal?.throwIfAborted();

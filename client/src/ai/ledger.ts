@@ -84,7 +84,7 @@ export class Ledger {
 
 /** Whether the user may not spend so much now. */
 function isRefused(error: unknown): error is JetonProblem {
-  return isProblem(error, 'insufficient_tokens') || isProblem(error, 'spending_cap_reached') || isProblem(error, 'rate_limited');
+  return isProblem(error, 'insufficient_tokens') || isProblem(error, 'spending_cap_reached');
 }
 
 /** Whether a reservation is not there any more, and what it held went back. */

@@ -26,7 +26,7 @@ export interface Shortfall extends ModelName {
   readonly missing: number;
   /** The reservation that captured it, if there was one. */
   readonly reservationId?: string;
-  /** Why: `insufficient_tokens`, `spending_cap_reached` or `rate_limited`. Under a plan with `capture_above = "cap"` there is none. */
+  /** Why: `insufficient_tokens` or `spending_cap_reached`. Under a plan with `capture_above = "cap"` there is none. */
   readonly problem?: JetonProblem;
 }
 

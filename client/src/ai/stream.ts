@@ -11,7 +11,6 @@ import type { ModelStream, StreamPart } from './model.js';
 export function charged(stream: ModelStream, charge: Charge): ModelStream {
   const reader = stream.getReader();
   let failed = false;
-  let cancelled = false;
   charge.endOnAbort();
   charge.awaited = false;
   return new ReadableStream<StreamPart>({
@@ -21,14 +20,15 @@ export function charged(stream: ModelStream, charge: Charge): ModelStream {
         const { done, value } = await reader.read();
         if (done) {
           await charge.giveBack();
-          if (!cancelled) controller.close();
+          controller.close();
           return;
         }
         // There may be more to come: some providers say after an error what was used.
         if (value.type === 'error') failed = true;
         if (value.type === 'finish') await charge.finish(value.usage, failed || isFailure(value.finishReason));
-        if (!cancelled) controller.enqueue(value);
+        controller.enqueue(value);
       } catch (error) {
+        // Also of a stream that was left meanwhile, which takes nothing more: nobody hears of that.
         await charge.giveBack();
         throw error;
       } finally {
@@ -36,7 +36,6 @@ export function charged(stream: ModelStream, charge: Charge): ModelStream {
       }
     },
     async cancel(reason) {
-      cancelled = true;
       const [ended] = await Promise.allSettled([reader.cancel(reason), charge.giveBack()]);
       if (ended.status === 'rejected') throw ended.reason;
     },

@@ -160,19 +160,62 @@ test('what nobody has is a shortfall: what is set aside is captured, and the ans
   assert.deepEqual([spend.told.shortfalls.length, spend.told.errors], [1, []]);
 });
 
-test('a reservation that ended before the model did is made anew', async () => {
+test('a cap that leaves no room for more is a shortfall, too', async () => {
   const userId = await userWith(100);
+  await jeton.updateAccount({ userId, caps: { daily: 4_912 } });
+  const spend = spending(userId, new MockLanguageModelV4({ doGenerate: answer(usage([5, 20])) }));
+  await generateText({ model: spend, prompt: 'Bonjour' });
+  assert.deepEqual([(await account(userId)).debits, spend.told.errors], [[10], []]);
+  const [{ missing, problem }] = spend.told.shortfalls as [{ missing: number; problem: unknown }];
+  assert.ok(missing === 15 && isProblem(problem, 'spending_cap_reached'));
+});
+
+test('what a plan lets a capture lack is a shortfall without a problem', async () => {
+  const userId = await userWith(12);
+  // As under `capture_above = "cap"`, which the built-in plan does not have.
+  const capping = new Jeton({
+    url,
+    key,
+    fetch: async (input, init) => {
+      const body = typeof init?.body === 'string' ? JSON.parse(init.body) : {};
+      if (body.action !== 'capture') return fetch(input, init);
+      const result = await (await fetch(input, { ...init, body: JSON.stringify({ ...body, amount: 12 }) })).json();
+      return Response.json({ ...result, reservation: { ...result.reservation, shortfall: body.amount - 12 } });
+    },
+  });
+  const spend = spending(userId, new MockLanguageModelV4({ doGenerate: answer(usage([5, 20])) }), { jeton: capping });
+  await generateText({ model: spend, prompt: 'Bonjour' });
+  const [{ required, captured, missing, ...rest }] = spend.told.shortfalls as [{ required: number; captured: number; missing: number }];
+  assert.deepEqual([required, captured, missing, 'problem' in rest], [25, 12, 13, false]);
+});
+
+test('a reservation that ended before the model did is made anew, for no more than was used', async () => {
+  const userId = await userWith(12);
   const { jeton: watching, actions } = watched();
   const model = new MockLanguageModelV4({
     doGenerate: async () => {
-      await jeton.getStats({ userId }, { clock: new Date(Date.now() + 3_600_000) });
+      await jeton.recordGeneration({ userId, tokenCost: 6, description: 'before the test' }, { clock: new Date(Date.now() + 3_600_000) });
       return answer(usage([2, 3]));
     },
   });
   const spend = spending(userId, model, { jeton: watching });
   await generateText({ model: spend, prompt: 'Bonjour' });
   assert.deepEqual(actions, ['reserve', 'capture', 'reserve', 'capture']);
-  assert.deepEqual([(await account(userId)).debits, spend.told.errors], [[5], []]);
+  assert.deepEqual([(await account(userId)).debits, spend.told], [[5], { shortfalls: [], errors: [] }]);
+});
+
+test('a reservation that a reset has given back is made anew', async () => {
+  const userId = await userWith(100);
+  const model = new MockLanguageModelV4({
+    doGenerate: async () => {
+      await jeton.reset({ userId });
+      return answer(usage([2, 3]));
+    },
+  });
+  const spend = spending(userId, model);
+  await generateText({ model: spend, prompt: 'Bonjour' });
+  const { balance, debits } = await account(userId);
+  assert.deepEqual([balance, debits, spend.told.errors], [4_995, [5], []]);
 });
 
 test('one that ended, and others have spent the rest: nothing is charged, and that is told', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   APICallError, createUIMessageStream, createUIMessageStreamResponse, customProvider, DefaultChatTransport, gateway, generateText, readUIMessageStream,
-  streamText, wrapLanguageModel, wrapProvider, type LanguageModelMiddleware, type UIMessage,
+  RetryError, streamText, wrapLanguageModel, wrapProvider, type LanguageModelMiddleware, type UIMessage,
 } from 'ai';
 import type { LanguageModelV4Middleware } from '@ai-sdk/provider';
 import { MockLanguageModelV4 } from 'ai/test';
@@ -85,6 +85,8 @@ test('it is found inside other errors', async () => {
   const error: unknown = await generateText({ model, prompt: 'Bonjour' }).then(() => undefined, caught => caught);
   const wrapped = new APICallError({ message: 'failed', url: 'https://model.example', requestBodyValues: {}, cause: new Error('inner', { cause: error }) });
   assert.equal(readTokenError(wrapped)?.code, 'insufficient_tokens');
+  const retried = new RetryError({ message: 'failed twice', reason: 'errorNotRetryable', errors: [new Error('first'), error] });
+  assert.equal(readTokenError(retried)?.code, 'insufficient_tokens');
 });
 
 test('the middleware is the SDK\'s, alone, among others and for a whole provider', async () => {

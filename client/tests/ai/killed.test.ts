@@ -8,9 +8,15 @@ import { fileURLToPath } from 'node:url';
 import type { Stats } from 'jeton';
 import { account, until, userWith } from './support.js';
 
+/** A process that streams to this user. */
+function streaming(...args: string[]) {
+  const file = fileURLToPath(new URL('streaming.js', import.meta.url));
+  return spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
 test('the reservation of a killed process ends by itself, and not while it lives', async () => {
   const userId = await userWith(100);
-  const child = spawn(process.execPath, [fileURLToPath(new URL('streaming.js', import.meta.url)), userId], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = streaming(userId);
   const ended = once(child, 'exit');
   try {
     await once(child.stdout, 'data');
@@ -25,4 +31,11 @@ test('the reservation of a killed process ends by itself, and not while it lives
   assert.deepEqual(await ended, [null, 'SIGKILL']);
   await until(userId, ({ tokensReserved }) => tokensReserved === 0);
   assert.deepEqual(await account(userId), { balance: 100, reserved: 0, debits: [], entries: [] });
+});
+
+test('a reservation keeps no process alive', async () => {
+  const userId = await userWith(100);
+  const child = streaming(userId, 'leave');
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
+  assert.equal((await account(userId)).reserved, 10);
 });

@@ -122,6 +122,11 @@ test('the estimate is of the prompt\'s bytes, of files, and of what may be answe
   const picture = { type: 'file', mediaType: 'image/png', data: new Uint8Array(100_000) } as const;
   const pictured = await held(input, [{ role: 'user', content: [picture] }]);
   assert.ok(pictured >= 2_000 && pictured < 2_000 + nothing, `${pictured}`);
+  const written = { type: 'file', mediaType: 'text/plain', data: { type: 'text', text: 'a'.repeat(3_000) } } as const;
+  const read = await held(input, [{ role: 'user', content: [written] }]);
+  assert.ok(read >= 1_000 && read < 1_000 + nothing, `${read}`);
+  const optional = { openai: { user: 'a'.repeat(300) } };
+  assert.equal(await held(input, [{ role: 'user', content: 'a'.repeat(300), providerOptions: optional }]), nothing + 100);
   assert.equal(await held(output, saying('Bonjour')), 1_000);
   assert.equal(await held(output, saying('Bonjour'), 50), 50);
 });

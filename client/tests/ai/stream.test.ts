@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { simulateReadableStream, streamObject, streamText } from 'ai';
+import { generateText, simulateReadableStream, streamObject, streamText } from 'ai';
 import { MockLanguageModelV4 } from 'ai/test';
 import { isProblem, type Stats } from 'jeton';
 import { z } from 'zod';
-import { account, finish, openStream, spending, streamOf, TEXT, UNKNOWN, until, usage, userWith, watched, type Part } from './support.js';
+import { account, answer, finish, openStream, spending, streamOf, TEXT, UNKNOWN, until, usage, userWith, watched, type Part } from './support.js';
 
 const UNTOUCHED = { balance: 100, reserved: 0, debits: [], entries: [] };
 
@@ -92,10 +92,17 @@ test('a stream that breaks in the middle gives all back', async () => {
 test('an error among the parts gives all back, but for what the model says it used', async () => {
   const broken = new Error('the model broke');
   const failed = { type: 'finish', finishReason: { unified: 'error', raw: undefined } } as const;
-  for (const [end, debits] of [[[], []], [[{ ...failed, usage: UNKNOWN }], []], [[{ ...failed, usage: usage([4, 1]) }], [5]], [[finish(UNKNOWN)], []]] as const) {
+  const error = { type: 'error', error: broken } as const;
+  for (const [end, debits] of [
+    [[error], []],
+    [[error, { ...failed, usage: UNKNOWN }], []],
+    [[error, { ...failed, usage: usage([4, 1]) }], [5]],
+    [[error, finish(UNKNOWN)], []],
+    [[{ ...failed, usage: UNKNOWN }], []],
+  ] as const) {
     const userId = await userWith(100);
-    const { errors, text } = await parts({ model: spending(userId, streaming([...TEXT, { type: 'error', error: broken }, ...end])) });
-    assert.deepEqual([text, errors[0]], ['Bonjour', broken]);
+    const { errors, text } = await parts({ model: spending(userId, streaming([...TEXT, ...end])) });
+    assert.deepEqual([text, errors[0]], ['Bonjour', end[0] === error ? broken : undefined]);
     const { reserved, debits: found } = await account(userId);
     assert.deepEqual([reserved, found], [0, debits]);
   }
@@ -205,35 +212,62 @@ test('two streams at once with enough tokens are two charges', async () => {
   assert.deepEqual((await account(userId)).debits.sort(), [3, 4]);
 });
 
-test('a slow answer is extended for as long as somebody waits for it', async () => {
+test('a slow answer is extended for as long as somebody waits for it, and not after', async () => {
   const userId = await userWith(100);
-  const { jeton: watching, reservations, actions } = watched();
+  let attempts = 0;
+  const { jeton: watching, reservations, extended, actions } = watched(action => {
+    if (action !== 'extend') return;
+    attempts += 1;
+    if (attempts === 1) throw new TypeError('the line is broken');
+  });
   const opened = openStream();
-  const spend = spending(userId, new MockLanguageModelV4({ doStream: async () => opened }), { jeton: watching, ttlSeconds: 2 });
+  const model = new MockLanguageModelV4({ doGenerate: answer(usage([1, 1])), doStream: async () => opened });
+  const spend = spending(userId, model, { jeton: watching, ttlSeconds: 3 });
+  await generateText({ model: spend, prompt: 'Bonjour' });
   const answered = parts({ model: spend });
   const ends = ({ forecast: { next } }: Stats): string => next.find(({ what }) => what === 'reservation')?.at ?? '';
-  const first = ends(await until(userId, ({ tokensReserved }) => tokensReserved === 10));
-  await until(userId, stats => ends(stats) > first);
+  let end = ends(await until(userId, ({ tokensReserved }) => tokensReserved === 10));
+  for (const _ of ['once', 'twice']) end = ends(await until(userId, stats => ends(stats) > end));
   opened.controller.enqueue(finish(usage([2, 3])));
   opened.controller.close();
   await answered;
-  assert.deepEqual([actions[0], actions[1], actions.at(-1)], ['reserve', 'extend', 'capture']);
   const { debits, entries } = await account(userId);
-  assert.deepEqual([debits, entries[0]?.reservationId], [[5], reservations[0]]);
+  assert.deepEqual([debits, entries[1]?.reservationId], [[2, 5], reservations[1]]);
+  assert.deepEqual(new Set(extended), new Set([reservations[1]]));
+  assert.equal(actions.at(-1), 'capture');
 });
 
-test('an answer that nobody reads any more is not kept for: it ends by itself', async () => {
+test('an answer that nobody reads, or reads any more, is not kept for: it ends by itself', async () => {
   const userId = await userWith(100);
-  const { jeton: watching, actions } = watched();
+  let came = (): void => undefined;
+  const back = new Promise<void>(resolve => { came = resolve; });
+  const { jeton: watching, actions } = watched(action => { if (action === 'extend') came(); });
   const spend = spending(userId, new MockLanguageModelV4({ doStream: async () => openStream() }), { jeton: watching, ttlSeconds: 1 });
+  await spend.doStream({ prompt: [] });
   const { stream } = await spend.doStream({ prompt: [] });
   const reader = stream.getReader();
   await reader.read();
   await until(userId, ({ tokensReserved }) => tokensReserved === 0);
-  assert.deepEqual(actions, ['reserve']);
+  assert.deepEqual(actions, ['reserve', 'reserve']);
   assert.deepEqual(await account(userId), UNTOUCHED);
-  // Who comes back late reads on all the same.
+  // Who comes back reads on all the same, and would be in time if it were sooner.
   assert.equal((await reader.read()).value?.type, 'text-start');
+  await back;
+});
+
+test('nothing is read of the model that nobody has asked for', async () => {
+  const userId = await userWith(100);
+  let pulled = 0;
+  const stream = new ReadableStream<Part>({
+    pull(controller) {
+      pulled += 1;
+      controller.enqueue({ type: 'text-start', id: '1' });
+    },
+  }, { highWaterMark: 0 });
+  const answered = await spending(userId, new MockLanguageModelV4({ doStream: async () => ({ stream }) })).doStream({ prompt: [] });
+  await account(userId);
+  assert.equal(pulled, 0);
+  await answered.stream.cancel();
 });
 
 test('the SDK\'s own stream of mock parts is passed on unchanged', async () => {

@@ -45,9 +45,10 @@ export async function until(userId: string, isSo: (stats: Stats) => boolean): Pr
   throw new Error('the events end by themselves');
 }
 
-/** A client of the test's Jeton through which each request can be looked at, and failed, and that notes the reservations made. */
-export function watched(before: (action: string) => void | Promise<void> = () => undefined): { jeton: Jeton; reservations: string[]; actions: string[] } {
+/** A client of the test's Jeton that notes what it sends, and does `before` first, which may fail it. */
+export function watched(before: (action: string) => void | Promise<void> = () => undefined): { jeton: Jeton; reservations: string[]; extended: string[]; actions: string[] } {
   const reservations: string[] = [];
+  const extended: string[] = [];
   const actions: string[] = [];
   const watching = new Jeton({
     url,
@@ -57,6 +58,7 @@ export function watched(before: (action: string) => void | Promise<void> = () =>
       const body = typeof init?.body === 'string' ? JSON.parse(init.body) : {};
       const action = body.action ?? 'reserve';
       actions.push(action);
+      if (action === 'extend') extended.push(body.reservationId);
       await before(action);
       const response = await fetch(input, init);
       const { reservation } = await response.clone().json();
@@ -64,7 +66,7 @@ export function watched(before: (action: string) => void | Promise<void> = () =>
       return response;
     },
   });
-  return { jeton: watching, reservations, actions };
+  return { jeton: watching, reservations, extended, actions };
 }
 
 type Counts = [input: number | undefined, output: number | undefined];
