@@ -49,7 +49,11 @@ mod openapi;
 mod page;
 mod plans;
 mod platform;
+<<<<<<< HEAD
 mod prices;
+=======
+mod react;
+>>>>>>> react
 mod readme;
 mod refunds;
 mod refusals;

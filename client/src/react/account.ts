@@ -7,6 +7,7 @@ import { frameOf, isOf, supersedes, tokensOf } from './frame.js';
 import type { Frame, Initial, Tokens } from './frame.js';
 import { Line, asJetonError } from './line.js';
 import { watchPage } from './page.js';
+import { Readiness } from './readiness.js';
 import { subjectOf } from './subject.js';
 import { Tabs } from './tabs.js';
 import type { Question } from './tabs.js';
@@ -56,7 +57,7 @@ export class Account {
   #live = false;
   #error: JetonError | undefined;
   #tokens: Tokens;
-  #ready: { promise: Promise<Tokens>; settle: (tokens: Tokens) => void } | undefined;
+  #readiness = new Readiness();
 
   #tabs: Tabs<State> | undefined;
   #line: Line | undefined;
@@ -74,6 +75,7 @@ export class Account {
     this.#jeton = new Jeton({ url: options.url, session: () => this.#session() });
     this.#frame = initial && frameOf(initial, options.userId);
     this.#tokens = this.#seen();
+    this.#settle();
   }
 
   /** Whose account, if that was said. */
@@ -100,19 +102,11 @@ export class Account {
     };
   };
 
-  /** What there is to see as soon as there are stats, or an error instead. It is the same promise until then. */
-  ready(): Promise<Tokens> {
-    // A component that waits cannot subscribe yet.
+  /** Fulfilled while there are stats to see, or an error. A component that waits for it cannot subscribe yet: so it is followed from now on. */
+  ready(): Promise<void> {
     this.#start();
     this.linger();
-    if (this.#ready === undefined) {
-      let settle: (tokens: Tokens) => void = () => undefined;
-      const promise = new Promise<Tokens>(resolve => { settle = resolve; });
-      this.#ready = { promise, settle };
-    }
-    const { promise } = this.#ready;
-    this.#settle();
-    return promise;
+    return this.#readiness.promise;
   }
 
   /** Reads the account anew, at once. */
@@ -300,8 +294,7 @@ export class Account {
   }
 
   #settle(): void {
-    if (this.#tokens.loading) return;
-    this.#ready?.settle(this.#tokens);
-    this.#ready = undefined;
+    if (!this.#tokens.loading) this.#readiness.settle();
+    else if (this.#readiness.isReady) this.#readiness = new Readiness();
   }
 }

@@ -24,18 +24,19 @@ export function useTokens(options?: UseTokensOptions): Tokens;
 export function useTokens({ suspense = false }: UseTokensOptions = {}): Tokens {
   const { account, rendered, awaited } = useProvided();
   const tokens = useSyncExternalStore(account.subscribe, account.tokens, () => rendered);
-  if (!suspense || tokens.stats !== undefined) return tokens;
-  if (tokens.error !== undefined) throw tokens.error;
-  // On the server, or where the browser takes over what it rendered.
-  if (tokens === rendered && awaited !== undefined) {
-    const initial = use(awaited);
+  if (!suspense) return tokens;
+  // On the server, or where the browser takes over what that rendered.
+  if (tokens === rendered) {
+    if (tokens.stats !== undefined) return tokens;
+    const initial = awaited && use(awaited);
     const frame = initial && frameOf(initial, account.userId);
     if (frame !== undefined) return { ...tokens, stats: frame.stats, history: frame.history.slice(0, account.length), loading: false };
+    if (!isPage()) throw new LeftToBrowser();
   }
-  if (!isPage()) throw new LeftToBrowser();
-  const ready = use(account.ready());
-  if (ready.stats === undefined) throw ready.error;
-  return ready;
+  // Also where there are stats: who has waited by `use` comes back to it.
+  use(account.ready());
+  if (tokens.stats === undefined) throw tokens.error;
+  return tokens;
 }
 
 /** Nobody can wait for a stream on a server. */

@@ -72,19 +72,21 @@ export function App({ options, initial }: { options: PageOptions; initial?: Init
   </>;
   return (
     <StrictMode>
-      <Waiting on={options.outside}>
-        <TokensProvider
-          key={who.userId ?? who.signedIn}
-          url={options.url}
-          session={session}
-          userId={who.userId}
-          initial={initial}
-          language={options.language}
-          historyLength={options.historyLength}
-        >
-          {panels}
-        </TokensProvider>
-      </Waiting>
+      <main>
+        <Waiting on={options.outside}>
+          <TokensProvider
+            key={who.userId ?? who.signedIn}
+            url={options.url}
+            session={session}
+            userId={who.userId}
+            initial={initial}
+            language={options.language}
+            historyLength={options.historyLength}
+          >
+            {panels}
+          </TokensProvider>
+        </Waiting>
+      </main>
     </StrictMode>
   );
 }

@@ -1,6 +1,6 @@
 // Debian's Chromium, the pages that a scenario opens in it, and Jeton beside them.
 //
-// A scenario gets Jeton's address and the port of its own site, whose pages may call Jeton. It speaks to the test that started it by
+// A scenario gets Jeton's address and the port of its own site, whose pages may call Jeton, and a key in the environment. It speaks to the test that started it by
 // lines: what it wants done, and at the end `done` or `failed`.
 
 import assert from 'node:assert/strict';
@@ -13,8 +13,8 @@ const { chromium } = createRequire(new URL('../../../target/tools/browser/', imp
 
 /** How long anything may take to happen, in milliseconds. */
 const PATIENCE = 40_000;
-/** The secret of a key that may do everything, as the tests set it. */
-const SECRET = 'a-secret';
+/** The secret of a key that may do everything. */
+const SECRET = process.env.JETON_API_KEY;
 
 /** Says a line to the test. */
 export const say = line => console.log(line);
@@ -87,7 +87,7 @@ export async function scenario(work) {
     say('done');
   } catch (error) {
     say(`failed: ${error.stack}`);
-    for (const page of pages) say(await page.describe());
+    for (const page of pages.filter(page => !page.gone)) say(await page.describe());
     failed = true;
   }
   clearTimeout(late);
@@ -166,7 +166,6 @@ export class Page {
 
   /** The page as it is, for somebody who wonders why a scenario failed. */
   async describe() {
-    if (this.gone) return 'a page that is gone';
     const body = await this.tab.locator('body').innerHTML({ timeout: 1_000 }).catch(error => error.message);
     const html = body.replaceAll(/<script[\s\S]*?<\/script>/g, '').replaceAll(/(data-history="(?:\S+ ){3})[^"]*/g, '$1…');
     const wrong = await this.tab.evaluate(() => window.wrong).catch(error => error.message);

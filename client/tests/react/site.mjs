@@ -1,23 +1,20 @@
 // The site that a page comes from, and the way from its browser to Jeton.
 
 import { once } from 'node:events';
+import { rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import http from 'node:http';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const built = path.join(here, '../../build/react');
 const { build } = createRequire(import.meta.url)('esbuild');
 
-/** Bundles the page, for the browser and for the server. */
-async function bundled() {
-  const common = { bundle: true, format: 'esm', jsx: 'automatic', logLevel: 'error', absWorkingDir: here };
-  const [page] = await Promise.all([
-    build({ ...common, entryPoints: ['page.tsx'], write: false, target: 'es2022', define: { 'process.env.NODE_ENV': '"development"' } }),
-    build({ ...common, entryPoints: ['server.tsx'], outfile: path.join(built, `server-${process.pid}.mjs`), platform: 'node', packages: 'external' }),
-  ]);
-  return page.outputFiles[0].text;
+/** Bundles a page, for the browser or for the server, with what is built of the package. */
+async function bundled(entry, options) {
+  const common = { bundle: true, write: false, format: 'esm', jsx: 'automatic', target: 'es2022', logLevel: 'error', absWorkingDir: here };
+  const { outputFiles: [file] } = await build({ ...common, entryPoints: [entry], ...options });
+  return file.text;
 }
 
 /** A web site with sessions. Its server knows the secret of a service key. */
@@ -25,7 +22,7 @@ export class Site {
   /** Opens it on this port, before the Jeton at `jeton`. */
   static async open(port, jeton) {
     const site = new Site(jeton);
-    site.script = await bundled();
+    site.script = await bundled('page.tsx', { define: { 'process.env.NODE_ENV': '"development"' } });
     site.server = http.createServer((request, response) => {
       site.answer(request, response).catch(error => {
         console.log(`failed: the site: ${error.stack}`);
@@ -73,7 +70,10 @@ export class Site {
 
   /** How pages are rendered here. */
   async renderer() {
-    return import(pathToFileURL(path.join(built, `server-${process.pid}.mjs`)).href);
+    // Node finds packages from where the file is.
+    const file = path.join(here, `../../build/server-${process.pid}.mjs`);
+    await writeFile(file, await bundled('server.tsx', { platform: 'node', packages: 'external' }));
+    return import(pathToFileURL(file).href).finally(() => rm(file));
   }
 }
 
@@ -118,9 +118,15 @@ export class Way {
     for (const stream of this.streams) stream.silent = true;
   }
 
-  /** Resolves when it is so. */
-  async until(isSo) {
-    while (!isSo()) await new Promise(resolve => { this.heard = resolve; });
+  /** Resolves when it is so, which may take so many milliseconds: less than a stream lasts, whose end would help. */
+  async until(isSo, patience = 30_000) {
+    const late = setTimeout(() => { this.heard(); }, patience);
+    const begun = Date.now();
+    while (!isSo()) {
+      if (Date.now() - begun >= patience) throw new Error(`${isSo}: there are ${this.streams.size} streams, of ${this.opened}`);
+      await new Promise(resolve => { this.heard = resolve; });
+    }
+    clearTimeout(late);
   }
 
   pass(request, response) {
