@@ -49,11 +49,8 @@ mod openapi;
 mod page;
 mod plans;
 mod platform;
-<<<<<<< HEAD
 mod prices;
-=======
 mod react;
->>>>>>> react
 mod readme;
 mod refunds;
 mod refusals;

@@ -69,11 +69,10 @@ export class Tab {
       if (![APPLICATION, JETON].includes(new URL(request.url()).origin)) this.said.push(`elsewhere: ${request.url()}`);
       if (request.headers()['next-action']) this.actions.push(request);
     });
-    page.on('requestfailed', async request => {
-      // What was answered well may be left before its end: the stream of a page that goes, and what Next.js has read enough of.
+    page.on('requestfailed', request => {
+      // What the page itself has left, as its stream when it goes, is no failure.
       const { errorText } = request.failure();
-      const answer = errorText === 'net::ERR_ABORTED' ? await request.response().catch(() => null) : null;
-      if (!answer?.ok()) this.said.push(`failed: ${request.method()} ${request.url()} ${errorText}`);
+      if (errorText !== 'net::ERR_ABORTED') this.said.push(`failed: ${request.method()} ${request.url()} ${errorText}`);
     });
     page.on('response', response => {
       if (response.status() >= 400) this.said.push(`${response.status()}: ${response.url()}`);
