@@ -143,14 +143,16 @@ export class Tab {
   async picture(name, selector) {
     const folder = process.env.SCREENSHOTS;
     if (!folder) return;
-    const path = `${folder}/${name}.png`;
     // No focus, and nothing that blinks.
     await this.page.evaluate(() => {
       document.activeElement?.blur();
       scrollTo(0, 0);
     });
-    if (selector === 'html') await this.page.screenshot({ path, animations: 'disabled', fullPage: true });
-    else await (selector ? this.at(selector) : this.page).screenshot({ path, animations: 'disabled' });
+    const options = { animations: 'disabled', fullPage: selector === 'html' };
+    const picture = await (selector && !options.fullPage ? this.at(selector) : this.page).screenshot(options);
+    // Few colours make a small file. Next.js brings what does it.
+    const sharp = createRequire(new URL('../../examples/nextjs/', import.meta.url))('sharp');
+    await sharp(picture).png({ palette: true, colours: 64, effort: 10 }).toFile(`${folder}/${name}.png`);
   }
 
   /** All that the server has sent to this tab so far, but the streams of events. */
