@@ -73,7 +73,8 @@ pub(crate) fn files_below(folder: &Path, is_left_out: impl Fn(&str) -> bool) -> 
 
 /// Whether it is in the work tree and does not belong to the project: what is made there, and a developer's settings.
 fn is_foreign(name: &str) -> bool {
-    matches!(name, ".git" | ".jeton" | ".vercel" | "node_modules" | "target") || name.starts_with(".env")
+    matches!(name, ".git" | ".jeton" | ".vercel" | "build" | "dist" | "node_modules" | "target")
+        || name.starts_with(".env")
 }
 
 /// A copy of the project as it stands in the work tree, with its functions built.

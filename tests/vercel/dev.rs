@@ -179,7 +179,16 @@ async fn the_page_and_the_documents_are_there_and_nothing_else_of_the_tree() {
         assert_eq!(document.body, fs::read_to_string(root().join("public").join(name)).unwrap());
         assert_headers(&document);
     }
-    let of_the_tree = ["Cargo.toml", "src/lib.rs", "plans.toml", "vercel.json", "README.md", "test", ".gitignore"];
+    let of_the_tree = [
+        "Cargo.toml",
+        "src/lib.rs",
+        "plans.toml",
+        "vercel.json",
+        "README.md",
+        "test",
+        ".gitignore",
+        "client/package.json",
+    ];
     for path in of_the_tree {
         assert!(root().join(path).is_file(), "{path} is not in the tree");
     }
