@@ -9,10 +9,13 @@
 //!   A commit that writes no entry leaves a record under a name of its own, which the next attempt meets.
 //!   If it is not there the group is decided again, on the revision just loaded: should the lost commit arrive late,
 //!   one of the two finds another revision and writes nothing, and the same look settles which.
+//! - **Who comes from the module before** is taken over at the first touch, if that is set up: what it has of a user who has no
+//!   account here becomes the opening, in the same commit as the command that came.
 
 mod draft;
 mod group;
 mod lanes;
+pub(crate) mod legacy;
 
 use std::sync::Arc;
 
@@ -27,11 +30,11 @@ use self::{
     lanes::{Lanes, Waiting},
 };
 use crate::{
-    ledger::{Billed, Command, Outcome, Refused, Timestamp, UserId},
+    ledger::{Billed, Command, Outcome, Refused, Takeover, Timestamp, UserId},
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
-    store::{IdempotencyKey, OnceRecord, Store, StoreError},
+    store::{IdempotencyKey, LegacySource, OnceRecord, Store, StoreError},
 };
 
 /// The clock and the dice.
@@ -81,6 +84,8 @@ pub enum Reply {
         decision: Decision,
         /// What billing this request brought about by coming first.
         billed: Billed,
+        /// What this request took over from the module before.
+        taken_over: Option<Box<Takeover>>,
     },
     /// Its key was used before: this was the answer, or the answer to another request.
     Replayed(OnceRecord),
@@ -96,19 +101,22 @@ struct Shared {
     catalogue: &'static Catalogue,
     stage: Stage,
     surroundings: Arc<dyn Surroundings>,
+    /// Where those who have no account here may have been before.
+    legacy: Option<LegacySource>,
     lanes: Lanes,
 }
 
 impl Committer {
-    /// A committer to `store`.
+    /// A committer to `store`. Who has no account there is taken over from `legacy`, if it has something of them.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
         catalogue: &'static Catalogue,
         stage: Stage,
         surroundings: Arc<dyn Surroundings>,
+        legacy: Option<LegacySource>,
     ) -> Self {
-        Self { shared: Arc::new(Shared { store, catalogue, stage, surroundings, lanes: Lanes::default() }) }
+        Self { shared: Arc::new(Shared { store, catalogue, stage, surroundings, legacy, lanes: Lanes::default() }) }
     }
 
     /// Decides `request` on the account of `user` and commits what comes of it, before `deadline`. Then nothing of it is

@@ -48,6 +48,8 @@ pub struct Config {
     pub billing_time: Duration,
     /// `JETON_EVENTS_SECONDS`: how long one stream of events lasts at most.
     pub events_time: Duration,
+    /// `JETON_LEGACY_IMPORT`: whether users are taken over from the module before at their first touch.
+    pub legacy_import: bool,
 }
 
 /// A setting that cannot be used. It says which, why, and what one looks like; it never repeats the value.
@@ -134,6 +136,7 @@ impl Config {
             sessions,
             billing_time: billing_time(value("JETON_BILLING_SECONDS"))?,
             events_time: events_time(value("JETON_EVENTS_SECONDS"))?,
+            legacy_import: legacy_import(value("JETON_LEGACY_IMPORT"))?,
         })
     }
 
@@ -227,6 +230,14 @@ fn billing_time(value: Option<&str>) -> Result<Duration, InvalidSetting> {
 fn events_time(value: Option<&str>) -> Result<Duration, InvalidSetting> {
     let wrong = || invalid("JETON_EVENTS_SECONDS", "must be a number of seconds from 1 to 3600", "50");
     seconds(value, EVENTS_SECONDS, 1).ok_or_else(wrong)
+}
+
+fn legacy_import(value: Option<&str>) -> Result<bool, InvalidSetting> {
+    match value {
+        None => Ok(false),
+        Some("1") => Ok(true),
+        Some(_) => Err(invalid("JETON_LEGACY_IMPORT", "must be 1, or not be set at all", "1")),
+    }
 }
 
 /// So many seconds, or `default`: `least` at least, and an hour at most.

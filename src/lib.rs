@@ -11,7 +11,8 @@
 //! - [`stats_service`]: the façade: what a caller can do with accounts. [`history`] pages through entries, [`usage`] sums
 //!   up what was spent when, [`sweep`] bills those who don't come.
 //! - [`live`]: tells open browsers of every change, in order and without a gap.
-//! - [`verify`]: proves every account against its history, for the operator; [`export`] writes all of them out.
+//! - [`verify`]: proves every account against its history, for the operator; [`export`] writes all of them out;
+//!   [`import`] brings over those of the module before.
 //! - [`http`]: requests to commands, outcomes to responses, on the platform and in the local server.
 //! - [`config`]: every setting, read once; [`credentials`]: who holds a key; [`session`]: user tokens, issued and judged;
 //!   [`authorities`]: who vouches for Redis. [`stage`] decides between development and production, [`locale`] between
@@ -25,6 +26,7 @@ pub mod credentials;
 pub mod export;
 pub mod history;
 pub mod http;
+pub mod import;
 pub mod ledger;
 pub mod live;
 pub mod locale;

@@ -301,6 +301,28 @@ impl Catalogue {
         self.source_label(Source::Monthly, locale).replace("{date}", &date).into()
     }
 
+    /// The source of a credit that says what those of the opening or of a billing say, in either language.
+    #[must_use]
+    pub fn source_labelled(&self, text: &str) -> Option<Source> {
+        let says = |source: Source| {
+            let labels = self.labels.by_source.get(&source)?;
+            let mut labels = [&labels.fr, &labels.en].into_iter();
+            let dated = |label: &str| {
+                let (before, after) = label.split_once("{date}")?;
+                text.strip_prefix(before)?.strip_suffix(after)
+            };
+            labels.any(|label| **label == *text || dated(label).is_some()).then_some(source)
+        };
+        [Source::Initial, Source::Monthly].into_iter().find_map(says)
+    }
+
+    /// The content type whose generations say this, in either language.
+    #[must_use]
+    pub fn content_type_labelled(&self, text: &str) -> Option<&ContentType> {
+        let says = |sold: &Sold| *sold.label.fr == *text || *sold.label.en == *text;
+        self.content_types.iter().find(|(_, sold)| says(sold)).map(|(name, _)| name)
+    }
+
     /// The test user.
     #[must_use]
     pub const fn test_user(&self) -> &UserId {

@@ -18,9 +18,10 @@ use crate::{
         Terms, Timestamp, TransactionId, UserId, decide,
     },
     locale::Locale,
+    log,
     plans::Catalogue,
     stage::Stage,
-    store::{EntryRange, Order, Store, StoreError, Stored, deadline, in_time},
+    store::{EntryRange, LegacySource, Order, Store, StoreError, Stored, deadline, in_time},
     usage::{self, Bucket, InvalidRange, Range},
 };
 
@@ -88,7 +89,19 @@ impl StatsService {
         stage: Stage,
         surroundings: Arc<dyn Surroundings>,
     ) -> Self {
-        let committer = Committer::new(Arc::clone(&store), catalogue, stage, Arc::clone(&surroundings));
+        Self::after(None, store, catalogue, stage, surroundings)
+    }
+
+    /// The service over `store`, which takes over at the first touch what `legacy` has of a user.
+    #[must_use]
+    pub fn after(
+        legacy: Option<LegacySource>,
+        store: Arc<dyn Store>,
+        catalogue: &'static Catalogue,
+        stage: Stage,
+        surroundings: Arc<dyn Surroundings>,
+    ) -> Self {
+        let committer = Committer::new(Arc::clone(&store), catalogue, stage, Arc::clone(&surroundings), legacy);
         Self { store, catalogue, stage, surroundings, committer }
     }
 
@@ -139,7 +152,7 @@ impl StatsService {
     /// Commits what is due, with the opening if there is no account.
     async fn settle(&self, user: &UserId, locale: Locale, deadline: Instant) -> Result<Stats, StoreError> {
         let request = Request { command: Command::Touch, locale, idempotency: None };
-        match self.committer.execute(user, request, deadline).await? {
+        match self.commit(user, request, deadline).await? {
             Reply::Decided { decision: Ok(Outcome { stats, .. }) | Err(Refused { stats, .. }), .. } => Ok(stats),
             Reply::Replayed(_) => Err(StoreError::Damaged("a read has no idempotency key".to_owned())),
         }
@@ -195,7 +208,7 @@ impl StatsService {
         let (archives, found) = look.await?;
         let command = Command::Refund { id: debit, found, archives, refunded: false, description };
         let Caller { locale, idempotency } = caller;
-        self.committer.execute(user, Request { command, locale, idempotency }, deadline).await
+        self.commit(user, Request { command, locale, idempotency }, deadline).await
     }
 
     /// Changes the plan and the caps of `user`. The plan must be in the catalogue.
@@ -332,6 +345,16 @@ impl StatsService {
 
     async fn execute(&self, user: &UserId, command: Command, caller: Caller) -> Result<Reply, StoreError> {
         let Caller { locale, idempotency } = caller;
-        self.committer.execute(user, Request { command, locale, idempotency }, deadline()).await
+        self.commit(user, Request { command, locale, idempotency }, deadline()).await
+    }
+
+    async fn commit(&self, user: &UserId, request: Request, deadline: Instant) -> Result<Reply, StoreError> {
+        let reply = self.committer.execute(user, request, deadline).await?;
+        if let Reply::Decided { taken_over: Some(report), .. } = &reply {
+            for note in report.notes() {
+                log::warning(&format!("user {user} was taken over from the module before: {note}"));
+            }
+        }
+        Ok(reply)
     }
 }

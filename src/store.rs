@@ -20,7 +20,10 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
 
-pub use self::record::{IdempotencyKey, ONCE_LIFETIME, OnceRecord, RESERVATION_RECORD_LIFETIME, RecordName};
+pub use self::{
+    record::{IdempotencyKey, ONCE_LIFETIME, OnceRecord, RESERVATION_RECORD_LIFETIME, RecordName},
+    redis::{LegacyPage, LegacySource},
+};
 use crate::ledger::{Account, DamagedAccount, Timestamp, Transaction, TransactionId, UserId};
 
 /// A caller is answered within this time, if only with [`StoreError::Unavailable`] (contract §3: within 5 s).

@@ -113,7 +113,7 @@ async fn settle(service: &StatsService, user: &UserId, locale: Locale) -> Result
         return Ok(None);
     }
     match service.bill(user, locale).await? {
-        Reply::Decided { decision, billed } => {
+        Reply::Decided { decision, billed, .. } => {
             if billed.periods == 0 {
                 let (Ok(Outcome { stats, .. }) | Err(Refused { stats, .. })) = decision;
                 in_time(service.store().note_due(user, stats.next_billing_date)).await?;

@@ -6,7 +6,7 @@ use jeton::{
     ledger::{ReservationId, UserId},
     store::{
         History, IdempotencyKey, RecordName, Revision,
-        keys::{Keys, Owned, SHARED_KEYS},
+        keys::{Keys, LEGACY_KEYS, LegacyKey, Owned, SHARED_KEYS, legacy_history, legacy_stats},
     },
 };
 
@@ -92,6 +92,20 @@ fn a_key_tells_whose_it_is() {
     }
     assert_eq!(keys.accounts_and_histories(), "jeton:{*}:[ah]*");
     assert_eq!(Keys::new("a*b?c[d]e\\f").accounts_and_histories(), "a\\*b\\?c\\[d\\]e\\\\f:{*}:[ah]*");
+}
+
+#[test]
+fn the_keys_of_the_module_before_are_known_whatever_their_ids() {
+    for id in ["user-id", ALL_CHARACTERS, "no id", "é", ""] {
+        assert_eq!(legacy_stats(id), ["user:stats:", id].concat());
+        assert_eq!(legacy_history(id), ["user:transactions:", id].concat());
+        assert_eq!(LegacyKey::of(&legacy_stats(id)), Some(LegacyKey::Stats(id.to_owned())));
+        assert_eq!(LegacyKey::of(&legacy_history(id)), Some(LegacyKey::History(id.to_owned())));
+    }
+    for key in ["user:stats", "user:stat:a", "users:stats:a", "user:strata:a", "jeton:{user:stats:a}:account", ""] {
+        assert_eq!(LegacyKey::of(key), None, "{key}");
+    }
+    assert_eq!(LEGACY_KEYS, "user:[st][tr]a[tn]s*");
 }
 
 #[test]

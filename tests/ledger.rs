@@ -24,6 +24,7 @@ mod refunds;
 mod reservations;
 mod short_lives;
 mod steps;
+mod taken_over;
 mod usage;
 
 use jeton::{

@@ -39,6 +39,7 @@ mod grants;
 mod guarantees;
 mod history;
 mod idempotency;
+mod import;
 mod keys;
 mod ledger;
 mod live;

@@ -1,6 +1,7 @@
 //! The settings: what is development, where settings come from, what a bad one is told, who holds which key, and which
 //! language a caller is spoken to in (contract §5 and §7).
 
+mod legacy;
 mod sessions;
 
 use std::{fs, path::Path, time::Duration};

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 static FOLDER: Lazy<TempDir> = Lazy::new(|| tempfile::tempdir().unwrap());
 
 /// How each refusal begins, and all that it can say.
-const REFUSALS: [(&str, &str); 18] = [
+const REFUSALS: [(&str, &str); 19] = [
     (".env", " has a line that is not NAME=value or NAME=\"value\""),
     ("JETON_API_KEYS", " must list name:scope:secret, separated by commas"),
     ("JETON_API_KEYS", " has a key without a name or without a secret"),
@@ -39,6 +39,7 @@ const REFUSALS: [(&str, &str); 18] = [
     ("JETON_LOCALE", " must be fr or en"),
     ("JETON_BILLING_SECONDS", " must be a number of seconds from 0 to 3600"),
     ("JETON_EVENTS_SECONDS", " must be a number of seconds from 1 to 3600"),
+    ("JETON_LEGACY_IMPORT", " must be 1, or not be set at all"),
 ];
 const ORIGINS: &str = "JETON_CORS_ORIGINS must list origins (scheme, host, port; no path, no *), separated by commas";
 
@@ -72,7 +73,7 @@ const ITEM_CAUSES: [&str; 6] = [
 ];
 
 /// What each refusal that has an example ends with.
-const EXAMPLES: [&str; 12] = [
+const EXAMPLES: [&str; 13] = [
     "; for example JETON_API_KEYS=web:spend:a-long-random-secret,ops:admin:another-secret",
     "; for example CRON_SECRET=a-long-random-secret",
     "; for example JETON_REDIS_CA=\"-----BEGIN CERTIFICATE-----\\nMIIB…\\n-----END CERTIFICATE-----\"",
@@ -84,6 +85,7 @@ const EXAMPLES: [&str; 12] = [
     "; for example JETON_LOCALE=fr",
     "; for example JETON_BILLING_SECONDS=45",
     "; for example JETON_EVENTS_SECONDS=50",
+    "; for example JETON_LEGACY_IMPORT=1",
     "; for example JETON_CORS_ORIGINS=https://app.example,http://localhost:3001",
 ];
 

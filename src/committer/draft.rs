@@ -1,8 +1,8 @@
-use super::{Decision, Idempotency, Shared, group::Member};
+use super::{Decision, Idempotency, Shared, group::Member, legacy};
 use crate::{
     ledger::{
-        Account, Billed, ClosedUsage, Command, Decided, Refusal, Refused, ReservationId, ReservationStats, Terms,
-        Transaction, TransactionId, UserId, decide,
+        Account, Billed, ClosedUsage, Command, Decided, Legacy, Refusal, Refused, ReservationId, ReservationStats,
+        TakenOver, Takeover, Terms, Transaction, TransactionId, UserId, decide,
     },
     mutation::{Mutation, planted},
     plans::NotInCatalogue,
@@ -22,6 +22,8 @@ pub(super) struct Draft {
     pub(super) owners: Vec<Option<usize>>,
     /// Whether there is anything to write.
     pub(super) writes: bool,
+    /// What is taken over from the module before.
+    pub(super) taken_over: Option<Box<Takeover>>,
 }
 
 /// What comes of deciding a group.
@@ -42,15 +44,17 @@ struct Parts {
     owners: Vec<Option<usize>>,
     closed: Vec<ReservationStats>,
     usage: Vec<ClosedUsage>,
+    taken_over: Option<Box<Takeover>>,
 }
 
 impl Draft {
-    /// Decides all members in turn.
+    /// Decides all members in turn, on what `base` has, or on what goes on from `legacy`.
     pub(super) fn make(
         shared: &Shared,
         user: &UserId,
         members: &mut [Member],
         base: Option<&Stored>,
+        legacy: Option<&Legacy>,
     ) -> Result<Drafted, StoreError> {
         let Shared { catalogue, stage, surroundings, .. } = shared;
         let now = surroundings.now();
@@ -60,6 +64,11 @@ impl Draft {
         let mut account = before.cloned();
         let mut parts = Parts::default();
         let mut asked = Vec::new();
+        if let (None, Some(legacy), Some(first)) = (&account, legacy, members.first()) {
+            let locale = first.waiting.request.locale;
+            let taken = legacy::take(user, legacy, Terms { catalogue, now, locale, stage: *stage })?;
+            account = Some(parts.take_over(taken));
+        }
         for member in members {
             let request = &member.waiting.request;
             let terms = Terms { catalogue, now, locale: request.locale, stage: *stage };
@@ -113,8 +122,8 @@ impl Draft {
             due: moved.then_some(next),
             now,
         };
-        let Parts { answers, owners, .. } = parts;
-        Ok(Drafted::Whole(Box::new(Self { commit, after, first_entry, answers, owners, writes })))
+        let Parts { answers, owners, taken_over, .. } = parts;
+        Ok(Drafted::Whole(Box::new(Self { commit, after, first_entry, answers, owners, writes, taken_over })))
     }
 }
 
@@ -124,6 +133,14 @@ impl Parts {
         let Command::Reservation { id, action, .. } = command else { return None };
         let here = self.closed.iter().find(|closed| closed.id == *id)?;
         Some(Command::Reservation { id: id.clone(), action: *action, closed: Some(here.status) })
+    }
+
+    /// Begins with the history of the module before. Gives the account after it.
+    fn take_over(&mut self, taken: TakenOver) -> Account {
+        let TakenOver { account, entries, usage, report } = taken;
+        (self.entries, self.usage) = (entries, usage);
+        self.taken_over = Some(Box::new(report));
+        account
     }
 
     /// Adds what was decided for a member. Gives the account after it.

@@ -5,9 +5,10 @@ use super::{
     Decision, Reply, Shared,
     draft::{Draft, Drafted},
     lanes::Waiting,
+    legacy,
 };
 use crate::{
-    ledger::{Billed, Command, ReservationId, ReservationStats, UserId},
+    ledger::{Billed, Command, Legacy, ReservationId, ReservationStats, Takeover, UserId},
     mutation::{Mutation, planted},
     store::{Committed, History, OnceRecord, RecordName, Revision, StoreError, Stored, pause_before},
     unreadable::Unreadable,
@@ -47,7 +48,9 @@ enum Base {
     /// As it was seen some time ago.
     Guess(Stored),
     /// As it was loaded for this group.
-    Loaded(Option<Stored>),
+    Loaded(Stored),
+    /// There is none. What the module before has of the user, if it is asked and has something.
+    Nobody(Option<Legacy>),
 }
 
 impl<'a> Group<'a> {
@@ -90,12 +93,12 @@ impl<'a> Group<'a> {
             // Who has gone away, or was told that it took too long, wants nothing more.
             self.members.retain(|member| !member.waiting.reply.is_closed());
             if self.members.is_empty() {
-                if let Base::Guess(stored) | Base::Loaded(Some(stored)) = base {
+                if let Base::Guess(stored) | Base::Loaded(stored) = base {
                     self.shared.lanes.remember(self.user, stored);
                 }
                 return Ok(());
             }
-            let draft = match Draft::make(self.shared, self.user, &mut self.members, base.stored())? {
+            let draft = match Draft::make(self.shared, self.user, &mut self.members, base.stored(), base.legacy())? {
                 Drafted::Whole(draft) => *draft,
                 Drafted::Asks(asked) => {
                     self.look_up(asked).await?;
@@ -105,8 +108,8 @@ impl<'a> Group<'a> {
             // With a lost commit about, even a refusal is committed, as time may have turned what was granted into one:
             // then the lost commit, should it still arrive, finds another revision.
             if !draft.writes && self.in_doubt.is_empty() {
-                if matches!(base, Base::Loaded(_)) || planted(Mutation::AnswerRefusalFromGuess) {
-                    self.answer(draft.answers);
+                if !matches!(base, Base::Guess(_)) || planted(Mutation::AnswerRefusalFromGuess) {
+                    self.answer(draft.answers, draft.taken_over);
                 } else {
                     base = self.loaded().await?;
                 }
@@ -114,9 +117,9 @@ impl<'a> Group<'a> {
             }
             match self.shared.store.commit(&draft.commit).await {
                 Ok(Committed::Done) => {
-                    let Draft { commit, after, answers, .. } = draft;
+                    let Draft { commit, after, answers, taken_over, .. } = draft;
                     self.shared.lanes.remember(self.user, Stored { revision: commit.revision, account: after });
-                    self.answer(answers);
+                    self.answer(answers, taken_over);
                     return Ok(());
                 }
                 Ok(Committed::Conflict(stored)) => {
@@ -136,7 +139,7 @@ impl<'a> Group<'a> {
                         return Err(StoreError::Contended);
                     }
                     base = if planted(Mutation::LookOnlyAfterLosses) {
-                        Base::Loaded(self.shared.store.load(self.user).await?)
+                        self.shared.store.load(self.user).await?.map_or(Base::Nobody(None), Base::Loaded)
                     } else {
                         self.loaded().await?
                     };
@@ -168,7 +171,11 @@ impl<'a> Group<'a> {
     async fn rebased(&mut self, stored: Option<Stored>) -> Result<Base, StoreError> {
         self.look_for_lost(stored.as_ref()).await?;
         self.members.iter_mut().for_each(|member| member.looked_up = false);
-        Ok(Base::Loaded(stored))
+        Ok(match (stored, &self.shared.legacy) {
+            (Some(stored), _) => Base::Loaded(stored),
+            (None, None) => Base::Nobody(None),
+            (None, Some(source)) => Base::Nobody(legacy::find(source, self.user, self.shared.catalogue).await?),
+        })
     }
 
     /// Looks for what became of reservations that are not open.
@@ -199,22 +206,22 @@ impl<'a> Group<'a> {
             let mark = self.shared.store.written_by(self.user, history, id).await?;
             if mark.as_ref() == Some(&draft.commit.revision) {
                 let draft = self.in_doubt.swap_remove(index);
-                self.answer(draft.answers);
+                self.answer(draft.answers, draft.taken_over);
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// Answers with what a draft decided.
-    fn answer(&mut self, mut answers: Vec<(usize, Decision, Billed)>) {
+    /// Answers with what a draft decided. What it took over is told once.
+    fn answer(&mut self, mut answers: Vec<(usize, Decision, Billed)>, mut taken_over: Option<Box<Takeover>>) {
         if planted(Mutation::SwapAnswers)
             && let [first, .., last] = answers.as_mut_slice()
         {
             std::mem::swap(&mut first.0, &mut last.0);
         }
         for (number, decision, billed) in answers {
-            self.reply(number, Reply::Decided { decision, billed });
+            self.reply(number, Reply::Decided { decision, billed, taken_over: taken_over.take() });
         }
     }
 
@@ -231,7 +238,7 @@ impl<'a> Group<'a> {
         let own = |record: &OnceRecord| self.in_doubt.iter().position(|lost| lost.commit.revision == record.commit);
         if let Some(index) = found.iter().find_map(|(_, _, record)| own(record)) {
             let lost = self.in_doubt.swap_remove(index);
-            self.answer(lost.answers);
+            self.answer(lost.answers, lost.taken_over);
             return Ok(true);
         }
         let answers = found.iter().any(|(_, is_refund, _)| !is_refund);
@@ -268,8 +275,15 @@ impl<'a> Group<'a> {
 impl Base {
     const fn stored(&self) -> Option<&Stored> {
         match self {
-            Self::Guess(stored) => Some(stored),
-            Self::Loaded(stored) => stored.as_ref(),
+            Self::Guess(stored) | Self::Loaded(stored) => Some(stored),
+            Self::Nobody(_) => None,
+        }
+    }
+
+    const fn legacy(&self) -> Option<&Legacy> {
+        match self {
+            Self::Guess(_) | Self::Loaded(_) => None,
+            Self::Nobody(legacy) => legacy.as_ref(),
         }
     }
 }

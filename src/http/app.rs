@@ -41,7 +41,7 @@ use crate::{
     session::Sessions,
     stats_service::StatsService,
     store::{
-        StoreError,
+        LegacySource, StoreError,
         follow::Follow,
         redis::{Options, RedisStore},
     },
@@ -71,16 +71,29 @@ impl App {
     #[must_use]
     pub fn from_environment() -> Self {
         let config = Config::from_environment(false);
-        let store = match &config {
+        let opened = match &config {
             Ok(config) => redis_store(config),
             Err(error) => Err(StoreError::Misconfigured(error.to_string())),
         };
-        Self::new(config, store)
+        match opened {
+            Ok((store, legacy)) => Self::after(Some(legacy), config, Ok(store)),
+            Err(error) => Self::new(config, Err(error)),
+        }
     }
 
     /// The app with these settings over this store.
     #[must_use]
     pub fn new(config: Result<Config, ConfigError>, store: Result<Arc<dyn Follow>, StoreError>) -> Self {
+        Self::after(None, config, store)
+    }
+
+    /// The same, where the module before may have left `legacy`: it is looked at if the settings say so.
+    #[must_use]
+    pub fn after(
+        legacy: Option<LegacySource>,
+        config: Result<Config, ConfigError>,
+        store: Result<Arc<dyn Follow>, StoreError>,
+    ) -> Self {
         let settings = config.map_err(|error| error.to_string()).and_then(|config| {
             let catalogue = Catalogue::built_in().map_err(|error| error.to_string())?;
             for warning in config.warnings() {
@@ -88,8 +101,9 @@ impl App {
             }
             let sessions = Sessions::new(config.sessions.clone());
             let (stage, locale) = (config.stage, config.locale);
-            let service = store.clone().map(|store| StatsService::new(store, catalogue, stage, Arc::new(System)));
-            let service = service.map(Arc::new);
+            let legacy = legacy.filter(|_| config.legacy_import);
+            let serve = |store| StatsService::after(legacy, store, catalogue, stage, Arc::new(System));
+            let service = store.clone().map(|store| Arc::new(serve(store)));
             let live = service.clone().and_then(|service| Ok(Live::new(service, store?, locale)));
             Ok(Settings { config, sessions, catalogue, service, live })
         });
@@ -242,8 +256,8 @@ impl App {
     }
 }
 
-/// The store that the settings name.
-fn redis_store(config: &Config) -> Result<Arc<dyn Follow>, StoreError> {
+/// The store that the settings name, and what else is in the same Redis.
+fn redis_store(config: &Config) -> Result<(Arc<dyn Follow>, LegacySource), StoreError> {
     let Some(url) = &config.redis_url else {
         return Err(StoreError::Misconfigured(
             "REDIS_URL is not set: set it to the URL of your Redis, for example redis://localhost:6379, or pull it with \
@@ -253,7 +267,10 @@ fn redis_store(config: &Config) -> Result<Arc<dyn Follow>, StoreError> {
     };
     let options = Options { replicas: config.wait_replicas, authorities: config.redis_ca.clone() };
     match RedisStore::with(url, &config.prefix, &options) {
-        Ok(store) => Ok(Arc::new(store)),
+        Ok(store) => {
+            let legacy = store.legacy();
+            Ok((Arc::new(store), legacy))
+        }
         Err(error) => Err(StoreError::Misconfigured(error.to_string())),
     }
 }

@@ -62,8 +62,8 @@ where
     let fingerprint = idempotency.as_ref().map(|idempotency| idempotency.fingerprint.clone());
     let service = call.service_for(user).await?;
     match call.stored(ask(service, Caller { locale, idempotency })).await? {
-        Reply::Decided { decision: Err(refused), billed: _ } => Err(Problem::from(refused).into()),
-        Reply::Decided { decision, billed: _ } => {
+        Reply::Decided { decision: Err(refused), .. } => Err(Problem::from(refused).into()),
+        Reply::Decided { decision, .. } => {
             let (status, body) = render(&decision);
             Ok(respond::decided(status, body))
         }

@@ -3,9 +3,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AMOUNT_MAX, Amount, BillingCycle, Caps, ContentType, Entry, GrantKind, Paid, PlanChange, ReservationId, Source,
-    Timestamp, Transaction, TransactionId, TransactionType, Usage, UserId, grant::is_zero, grants::Grants,
-    reservation::Reservation, spent_days::SpentDays,
+    AMOUNT_MAX, Amount, BillingCycle, Caps, Carried, ContentType, Entry, GrantKind, Imported, Paid, PlanChange,
+    ReservationId, Source, Timestamp, Transaction, TransactionId, TransactionType, Usage, UserId, grant::is_zero,
+    grants::Grants, reservation::Reservation, spent_days::SpentDays,
 };
 use crate::{stage::Stage, unreadable::Unreadable};
 
@@ -59,6 +59,12 @@ pub struct Account {
     /// What was spent in this history lately. What was spent before stands beside the account.
     #[serde(default, skip_serializing_if = "Usage::is_empty")]
     pub(super) usage: Usage,
+    /// That it was taken over from the module before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) imported: Option<Imported>,
+    /// What its counters say beyond this history, which was taken over.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) carried: Carried,
 }
 
 /// Whether a field of the document says nothing.
@@ -118,6 +124,8 @@ impl Account {
             planned: PlanChange::default(),
             clock: None,
             usage: Usage::default(),
+            imported: None,
+            carried: Carried::default(),
         }
     }
 
@@ -332,6 +340,7 @@ impl Account {
                 (entry.source, entry.refund_of, entry.grants) = (Some(Source::Refund), Some(refund_of), grants);
             }
             Moved::Expired(paid) => (entry.source, entry.grants) = (Some(paid.grant.source), vec![paid]),
+            Moved::Adjusted(_, grants) => (entry.source, entry.grants) = (Some(Source::Adjustment), grants),
         }
         Transaction { id, entry }
     }
@@ -347,6 +356,8 @@ pub(super) enum Moved {
     Back(TransactionId, Amount, Vec<Paid>),
     /// Their time was over.
     Expired(Paid),
+    /// They were too many, and went from these grants.
+    Adjusted(Amount, Vec<Paid>),
 }
 
 impl Moved {
@@ -355,6 +366,7 @@ impl Moved {
             Self::In(_, amount)
             | Self::Spent(amount, _)
             | Self::Back(_, amount, _)
+            | Self::Adjusted(amount, _)
             | Self::Expired(Paid { amount, .. }) => *amount,
         }
     }

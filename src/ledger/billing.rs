@@ -67,6 +67,17 @@ impl BillingCycle {
         cycle
     }
 
+    /// The cycle whose next billing is the first `day` at or after `from`, when `billed` periods were billed before, or as many
+    /// of them as there are months since 1970.
+    pub(super) fn going_on(from: Timestamp, billed: u32, day: BillingDay, zone: Tz) -> Self {
+        let cycle = Self::starting_after(from.earlier_by(1), day, zone);
+        let month = cycle.first_month;
+        let months = month.year().saturating_sub(1970).saturating_mul(12).saturating_add_unsigned(month.month0());
+        let periods_billed = billed.min(u32::try_from(months).unwrap_or(0));
+        let first_month = month.checked_sub_months(Months::new(periods_billed)).unwrap_or(month);
+        Self { first_month, periods_billed, ..cycle }
+    }
+
     /// The billing that comes next: due when its instant is reached.
     #[must_use]
     pub fn next(&self, zone: Tz) -> Timestamp {

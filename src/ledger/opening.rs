@@ -86,6 +86,7 @@ pub(super) fn reopen(
     account.version = before.version.saturating_add(account.version);
     account.archives = before.archives.saturating_add(1);
     account.clock = before.clock;
+    account.imported = before.imported;
     writing.entries.append(&mut opening);
     Ok((account, archive_after))
 }

@@ -1,4 +1,4 @@
-use super::{Account, Amount, Entry, GrantKind, Paid, Source, TransactionType};
+use super::{Account, Amount, ContentType, Entry, GrantKind, Paid, Source, TransactionType};
 
 /// What a history, counted again from its first entry, makes of an account. It does not grow with the history.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ impl Recount {
             }
             TransactionType::Debit => {
                 self.sum = self.sum.saturating_sub(entry.amount.get().into());
-                if !entry.is_expiration() {
+                if !entry.is_unspent() {
                     self.spent = self.spent.saturating_add(entry.amount.get().into());
                 }
                 let count = entry.generation().and_then(|name| self.counted.generations.get_mut(name));
@@ -111,22 +111,29 @@ impl Recount {
         self.sum
     }
 
-    /// All debits but those of what expired, in tokens.
+    /// All debits but those of what expired or was adjusted, in tokens.
     #[must_use]
     pub const fn spent(&self) -> u128 {
         self.spent
+    }
+
+    /// What `tokensUsed` should be: that, and what was carried from a history that was taken over.
+    #[must_use]
+    pub fn tokens_used(&self) -> i128 {
+        i128::try_from(self.spent).unwrap_or(i128::MAX).saturating_add(self.counted.carried.tokens_used.into())
+    }
+
+    /// How many generations of `content_type` should be counted: those of the history, and what was carried.
+    #[must_use]
+    pub fn generations(&self, content_type: &ContentType) -> i128 {
+        let counted = self.counted.generations.get(content_type).copied().unwrap_or(0);
+        i128::from(counted).saturating_add(self.counted.carried.generations(content_type).into())
     }
 
     /// How many monthly allowances were credited.
     #[must_use]
     pub const fn monthly(&self) -> u64 {
         self.monthly
-    }
-
-    /// The account with the tokens, by their kinds, and the generations that the history gives it.
-    #[must_use]
-    pub const fn counted(&self) -> &Account {
-        &self.counted
     }
 
     /// Whether the tokens that are left are of the same kinds as in `account`, set aside or not.

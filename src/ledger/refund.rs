@@ -25,7 +25,7 @@ pub(super) fn refund(
     writing: &mut Writing,
 ) -> Result<Transaction, Refusal> {
     let Transaction { id, entry } = debit;
-    if entry.kind != TransactionType::Debit || entry.is_expiration() {
+    if entry.kind != TransactionType::Debit || entry.is_unspent() {
         return Err(Refusal::NotRefundable);
     }
     let amount = entry.amount;

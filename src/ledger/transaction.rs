@@ -202,7 +202,7 @@ pub struct Entry {
     /// The balance after this entry with what was set aside, in tokens: what the history adds up to so far. Below zero where
     /// the plan lets a capture go there.
     pub balance: i64,
-    /// Where the tokens come from; only on credits, and on debits of what expired.
+    /// Where the tokens come from; only on credits, and on debits of what expired or was adjusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
     /// The reservation whose tokens a debit captured.
@@ -234,6 +234,20 @@ impl Entry {
     /// Whether nobody spent these tokens: their time was over.
     #[must_use]
     pub fn is_expiration(&self) -> bool {
+        self.is_unspent() && !self.is_adjustment()
+    }
+
+    /// Whether nobody spent these tokens: there were more of them than there should have been. Adjustments that expire say
+    /// when.
+    #[must_use]
+    pub fn is_adjustment(&self) -> bool {
+        let expires = |paid: &Paid| paid.grant.source == Source::Adjustment && paid.grant.expires_at.is_some();
+        self.is_unspent() && self.source == Some(Source::Adjustment) && !self.grants.iter().any(expires)
+    }
+
+    /// Whether tokens went without being spent.
+    #[must_use]
+    pub fn is_unspent(&self) -> bool {
         self.kind == TransactionType::Debit && self.content_type.is_none() && self.source.is_some()
     }
 

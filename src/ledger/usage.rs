@@ -229,7 +229,7 @@ impl Usage {
     /// Counts the next entry of the history, if tokens were spent by it. Gives what is closed by it: the hour before, and the
     /// day before.
     pub fn count(&mut self, id: TransactionId, entry: &Entry) -> [Option<ClosedUsage>; 2] {
-        if entry.kind != TransactionType::Debit || entry.is_expiration() {
+        if entry.kind != TransactionType::Debit || entry.is_unspent() {
             return [None, None];
         }
         let quarter = quarter_of(id.timestamp());

@@ -8,6 +8,43 @@ use crate::{
 /// Over how many keys what is about all users is spread: the index of who is due, and the list.
 pub const SHARED_KEYS: u8 = 16;
 
+/// What the keys of the module that Jeton replaces begin with: its stats, and its histories.
+const LEGACY_STATS: &str = "user:stats:";
+const LEGACY_HISTORY: &str = "user:transactions:";
+
+/// A pattern, as `SCAN` takes it, that matches the keys of the module before, and few others.
+pub const LEGACY_KEYS: &str = "user:[st][tr]a[tn]s*";
+
+/// The key of the module before with the stats of the user of this id, which may be any text.
+#[must_use]
+pub fn legacy_stats(id: &str) -> String {
+    format!("{LEGACY_STATS}{id}")
+}
+
+/// Its key with the history.
+#[must_use]
+pub fn legacy_history(id: &str) -> String {
+    format!("{LEGACY_HISTORY}{id}")
+}
+
+/// A key of the module before: of whom, by whatever id, and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LegacyKey {
+    /// The stats.
+    Stats(String),
+    /// The history.
+    History(String),
+}
+
+impl LegacyKey {
+    /// What `key` is; `None` for every other key.
+    #[must_use]
+    pub fn of(key: &str) -> Option<Self> {
+        let stats = key.strip_prefix(LEGACY_STATS).map(|id| Self::Stats(id.to_owned()));
+        stats.or_else(|| key.strip_prefix(LEGACY_HISTORY).map(|id| Self::History(id.to_owned())))
+    }
+}
+
 /// Whose key it is, and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owned {

@@ -10,8 +10,10 @@ mod failure;
 mod follow;
 mod handshake;
 mod inspect;
+mod legacy;
 mod line;
 mod nodes;
+mod scan;
 mod slots;
 mod subscription;
 mod users;
@@ -29,8 +31,11 @@ use ::redis::{Cmd, FromRedisValue, Value, cmd};
 use futures_util::future::{join, try_join_all};
 use tokio::time::timeout;
 
-pub use self::endpoints::InvalidRedisUrl;
 use self::{call::Call, line::Line, subscription::Subscription};
+pub use self::{
+    endpoints::InvalidRedisUrl,
+    legacy::{LegacyPage, LegacySource},
+};
 use super::{
     Answer, Commit, Committed, EntryRange, History, Order, RecordName, Revision, Store, StoreError, Stored,
     keys::{Keys, SHARED_KEYS},
@@ -100,15 +105,19 @@ impl RedisStore {
         Ok(Self { line: reads, commits, replicas, keys, subscription, told_unpublished: AtomicBool::new(false) })
     }
 
+    /// The keys of the module before in the same Redis, over the same line.
+    #[must_use]
+    pub fn legacy(&self) -> LegacySource {
+        LegacySource::over(&self.line)
+    }
+
     /// Sends a command about `key` that changes nothing, again if the line breaks.
     async fn read<T: FromRedisValue>(&self, key: &str, command: &Cmd) -> Result<T, StoreError> {
         self.parse(patiently(|| self.line.send(key, Call::of(command))).await?)
     }
 
     fn parse<T: FromRedisValue>(&self, value: Value) -> Result<T, StoreError> {
-        // The client's own words are left out: they quote the answer.
-        ::redis::from_redis_value(value)
-            .map_err(|_| StoreError::Damaged(format!("{} gave an answer of another form", self.line)))
+        self.line.parse(value)
     }
 
     /// The account that `rev` and `doc` hold.

@@ -45,6 +45,8 @@ struct Progress {
     balance: Option<i64>,
     recount: Recount,
     usage: Usage,
+    /// Whether it is the module's before, which had rules of its own.
+    taken_over: bool,
     /// Whether every entry could be read.
     readable: bool,
     /// Whether every entry was in order.
@@ -54,7 +56,13 @@ struct Progress {
 impl Progress {
     fn of(account: &Account, history: History, before: TransactionId) -> Self {
         let (recount, usage) = (Recount::of(account), Usage::default());
-        Self { history, entries: 0, before, last: None, balance: Some(0), recount, usage, readable: true, sound: true }
+        let is_first = match history {
+            History::Current => account.archives() == 0,
+            History::Archived(number) => number == 0,
+        };
+        let taken_over = is_first && account.imported().is_some();
+        let (last, balance, readable, sound) = (None, Some(0), true, true);
+        Self { history, entries: 0, before, last, balance, recount, usage, taken_over, readable, sound }
     }
 }
 
@@ -93,8 +101,9 @@ impl<'a> Checker<'a> {
     pub fn usage(&self) -> Option<&Usage> {
         let Progress { recount, usage, readable, sound, .. } = &self.current;
         let account = self.account;
-        let counted = u128::from(account.tokens_used()) == recount.spent()
-            && account.generations() == recount.counted().generations();
+        let mut generations = account.generations().iter();
+        let counted = i128::from(account.tokens_used()) == recount.tokens_used()
+            && generations.all(|(name, count)| i128::from(*count) == recount.generations(name));
         (*readable && *sound && counted).then_some(usage)
     }
 
@@ -175,18 +184,19 @@ impl<'a> Checker<'a> {
 
     fn form(&mut self, first: bool, entry: &Entry, stored: &StoredEntry) {
         let opens = entry.kind == TransactionType::Credit && entry.source == Some(Source::Initial);
-        if first && self.opens_with_entry && !opens {
+        let is_legacy = self.current.taken_over && entry.names_legacy();
+        if first && self.opens_with_entry && !opens && !self.current.taken_over {
             // What was there before is lost, so no balance follows.
             self.current.balance = None;
             self.wrong(stored, Difference::NotOpening(entry.kind));
         }
-        if !first && opens && self.in_the_past == 0 {
+        if !first && opens && self.in_the_past == 0 && !is_legacy {
             self.wrong(stored, Difference::OpenedAgain);
         }
         match (entry.kind, entry.source, &entry.content_type) {
             (TransactionType::Credit, None, _) => self.wrong(stored, Difference::NoSource),
             (TransactionType::Debit, Some(_), Some(_)) => self.wrong(stored, Difference::SpentAndExpired),
-            (TransactionType::Debit, None, None) if entry.reservation_id.is_none() => {
+            (TransactionType::Debit, None, None) if entry.reservation_id.is_none() && !is_legacy => {
                 self.wrong(stored, Difference::NoContentType);
             }
             (TransactionType::Debit, _, Some(content_type))
@@ -263,7 +273,7 @@ impl<'a> Checker<'a> {
 
     /// The history is at its end.
     pub fn end(&mut self) {
-        if self.current.entries == 0 && self.current.readable && self.opens_with_entry {
+        if self.current.entries == 0 && self.current.readable && self.opens_with_entry && !self.current.taken_over {
             self.histories.complete = false;
             self.current.readable = false;
             self.found(None, Difference::Missing);
@@ -298,13 +308,13 @@ impl<'a> Checker<'a> {
         if balanced && self.current.sound && !recount.has_the_grants_of(account) {
             self.account_is_wrong(Difference::Grants);
         }
-        if u128::from(account.tokens_used()) != recount.spent() {
-            let (account, history) = (account.tokens_used(), recount.spent());
+        if i128::from(account.tokens_used()) != recount.tokens_used() {
+            let (account, history) = (account.tokens_used(), recount.tokens_used());
             self.account_is_wrong(Difference::TokensUsed { account, history });
         }
         for (content_type, count) in account.generations() {
-            let history = recount.counted().generations().get(content_type).copied().unwrap_or(0);
-            if *count != history {
+            let history = recount.generations(content_type);
+            if i128::from(*count) != history {
                 let content_type = content_type.clone();
                 self.account_is_wrong(Difference::Generations { content_type, account: *count, history });
             }

@@ -50,8 +50,8 @@ pub enum Difference {
     TokensUsed {
         /// By the account.
         account: u64,
-        /// The sum of the debits.
-        history: u128,
+        /// The sum of the debits, with what was carried from the module before.
+        history: i128,
     },
     /// The account counts other generations than its history has.
     #[error("generations of {content_type} is {account}, and the history has {history}")]
@@ -60,8 +60,8 @@ pub enum Difference {
         content_type: ContentType,
         /// By the account.
         account: u64,
-        /// The debits for it.
-        history: u64,
+        /// The debits for it, with what was carried from the module before.
+        history: i128,
     },
     /// The account counts other entries than there are.
     #[error("the version is {account}, and the histories have {histories} entries")]

@@ -6,6 +6,7 @@ pub(crate) mod cluster;
 pub(crate) mod description;
 pub(crate) mod events;
 pub(crate) mod host;
+pub(crate) mod legacy;
 pub(crate) mod load;
 pub(crate) mod node;
 pub(crate) mod package;

@@ -132,6 +132,7 @@ impl Process {
             "JETON_JWT_AUDIENCE",
             "JETON_JWT_ISSUER",
             "JETON_JWT_SECRET",
+            "JETON_LEGACY_IMPORT",
             "JETON_LOCALE",
             "JETON_PREFIX",
             "JETON_REDIS_CA",

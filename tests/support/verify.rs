@@ -44,7 +44,12 @@ impl Verified {
 
 /// Runs it in `folder` with these arguments and settings, and nothing else.
 pub(crate) fn verify(folder: &Path, arguments: &[&str], settings: Settings<'_>) -> Verified {
-    let output = command(folder, &[&["verify"], arguments].concat(), settings);
+    run("verify", folder, arguments, settings)
+}
+
+/// Runs the command of this name in the same way.
+pub(crate) fn run(name: &str, folder: &Path, arguments: &[&str], settings: Settings<'_>) -> Verified {
+    let output = command(folder, &[&[name], arguments].concat(), settings);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Verified {
         code: output.status.code().expect("it ends by itself"),

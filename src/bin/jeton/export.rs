@@ -43,7 +43,7 @@ pub(crate) async fn run(arguments: ExportArguments) -> ExitCode {
 async fn export(arguments: ExportArguments) -> Result<u64, String> {
     let ExportArguments { user, place } = arguments;
     let config = Config::from_environment(true).map_err(|error| error.to_string())?;
-    let Opened { store, place } = place.open(&config, false)?;
+    let Opened { store, place, .. } = place.open(&config, false)?;
     let mut export = Export::new(store, BufWriter::new(io::stdout().lock()));
     let mut failed = 0_u64;
     if let Some(user) = user {

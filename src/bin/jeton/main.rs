@@ -1,6 +1,7 @@
 //! Jeton on this machine: the local server, and the operator's commands.
 
 mod export;
+mod import;
 mod serve;
 mod verify;
 
@@ -16,13 +17,14 @@ use jeton::{
     config::Config,
     ledger::{InvalidUserId, UserId},
     store::{
+        LegacySource,
         embedded::EmbeddedStore,
         inspect::Inspect,
         redis::{Options, RedisStore},
     },
 };
 
-use self::{export::ExportArguments, serve::ServeArguments, verify::VerifyArguments};
+use self::{export::ExportArguments, import::ImportArguments, serve::ServeArguments, verify::VerifyArguments};
 
 /// Serves Jeton, a token ledger for AI products, on this machine; or, with a command, looks after its data.
 #[derive(Debug, Parser)]
@@ -38,6 +40,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Export(ExportArguments),
+    Import(ImportArguments),
     Verify(VerifyArguments),
 }
 
@@ -57,22 +60,38 @@ struct Place {
 /// A store that is open, and where it is.
 struct Opened {
     store: Arc<dyn Inspect>,
+    /// What the module before may have left in the same Redis.
+    legacy: Option<LegacySource>,
     place: String,
 }
 
 impl Place {
+    /// The URL of the Redis; `None` for the embedded store.
+    fn url(&self, config: &Config) -> Option<String> {
+        self.redis.clone().or_else(|| config.redis_url.clone().filter(|_| self.data.is_none()))
+    }
+
+    /// The folder of the embedded store.
+    fn folder(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| Path::new(".jeton").to_owned())
+    }
+
+    /// Whether there is a store, or at least a Redis.
+    fn is_there(&self, config: &Config) -> bool {
+        self.url(config).is_some() || EmbeddedStore::is_in(&self.folder())
+    }
+
     /// Opens the store. An embedded one is made if there is none, where `make` says so.
-    fn open(self, config: &Config, make: bool) -> Result<Opened, String> {
-        let Self { data, redis } = self;
-        let url = redis.or_else(|| config.redis_url.clone().filter(|_| data.is_none()));
-        if let Some(url) = url {
+    fn open(&self, config: &Config, make: bool) -> Result<Opened, String> {
+        if let Some(url) = self.url(config) {
             let options = Options { replicas: config.wait_replicas, authorities: config.redis_ca.clone() };
             let store = RedisStore::with(&url, &config.prefix, &options);
             let store = store.map_err(|error| error.to_string())?;
             let place = format!("{store}, prefix {}", config.prefix);
-            return Ok(Opened { store: Arc::new(store), place });
+            let legacy = Some(store.legacy());
+            return Ok(Opened { store: Arc::new(store), legacy, place });
         }
-        let folder = data.unwrap_or_else(|| Path::new(".jeton").to_owned());
+        let folder = self.folder();
         let place = folder.display().to_string();
         if !make && !EmbeddedStore::is_in(&folder) {
             return Err(format!(
@@ -80,7 +99,7 @@ impl Place {
             ));
         }
         let store = EmbeddedStore::open(&folder).map_err(|error| error.to_string())?;
-        Ok(Opened { store: Arc::new(store), place })
+        Ok(Opened { store: Arc::new(store), legacy: None, place })
     }
 }
 
@@ -100,6 +119,7 @@ async fn main() -> ExitCode {
     match command {
         None => serve::run(serve).await,
         Some(Command::Export(arguments)) => export::run(arguments).await,
+        Some(Command::Import(arguments)) => import::run(arguments).await,
         Some(Command::Verify(arguments)) => verify::run(arguments).await,
     }
 }

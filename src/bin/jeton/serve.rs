@@ -35,8 +35,15 @@ pub(crate) async fn run(arguments: ServeArguments) -> ExitCode {
 async fn serve(arguments: ServeArguments) -> Result<(), String> {
     let ServeArguments { port, place } = arguments;
     let config = Config::from_environment(true).map_err(|error| error.to_string())?;
-    let Opened { store, place } = place.open(&config, true)?;
-    let server = LocalServer::bind(port, App::new(Ok(config), Ok(store)))
+    if config.legacy_import && place.url(&config).is_none() {
+        return Err(
+            "JETON_LEGACY_IMPORT is set, and the embedded store has nothing of the module before: set REDIS_URL to \
+                    the Redis that has it, or leave JETON_LEGACY_IMPORT out and run jeton import --from"
+                .to_owned(),
+        );
+    }
+    let Opened { store, legacy, place } = place.open(&config, true)?;
+    let server = LocalServer::bind(port, App::after(legacy, Ok(config), Ok(store)))
         .await
         .map_err(|error| format!("cannot listen on port {port} ({error}): choose another with --port"))?;
     let address = server.address().map_err(|error| error.to_string())?;

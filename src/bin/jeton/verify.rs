@@ -59,7 +59,7 @@ async fn verify(arguments: VerifyArguments) -> Result<Tally, String> {
     let VerifyArguments { user, repair, place } = arguments;
     let config = Config::from_environment(true).map_err(|error| error.to_string())?;
     let catalogue = Catalogue::built_in().map_err(|error| error.to_string())?;
-    let Opened { store, place } = place.open(&config, false)?;
+    let Opened { store, place, .. } = place.open(&config, false)?;
     let (sender, mut findings) = mpsc::channel(FINDINGS_WAITING_MAX);
     let begun = Instant::now();
     let run = Arc::new(Verification::new(store, catalogue, System.now(), repair, sender));

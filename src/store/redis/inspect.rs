@@ -3,7 +3,7 @@ use std::ops::Range;
 use futures_util::future::try_join_all;
 use redis::cmd;
 
-use super::{RedisStore, call::Call, patiently};
+use super::{RedisStore, patiently, scan::scan};
 use crate::{
     ledger::{Timestamp, UserId},
     store::{
@@ -16,46 +16,11 @@ use crate::{
 /// The names and values of a stream's entry, which may be any bytes.
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
-impl RedisStore {
-    /// Some keys of accounts and histories, and where to go on: through one primary after the other, in the order of
-    /// their addresses. A cursor says which, where in it, and how the slots lay when the walk began: if they lie
-    /// otherwise now, somebody may have been passed over.
-    async fn scan(
-        &self,
-        cursor: Option<UserCursor>,
-        limit: usize,
-    ) -> Result<(Option<UserCursor>, Vec<Vec<u8>>), StoreError> {
-        let (mut primaries, layout) = patiently(|| self.line.survey()).await?;
-        primaries.sort_unstable_by(|one, other| one.address().cmp(other.address()));
-        let first = primaries.first().map_or("", |first| first.address());
-        let UserCursor(cursor) = cursor.unwrap_or_else(|| UserCursor(format!("{layout} {first} 0")));
-        let mut parts = cursor.splitn(3, ' ');
-        let (before, address, position) = (parts.next(), parts.next().unwrap_or(""), parts.next().unwrap_or("0"));
-        let mut rest = primaries.iter().skip_while(|primary| primary.address() != address);
-        let (true, Some(primary)) = (before == Some(&layout), rest.next()) else {
-            let cause = format!("slots of {} moved, or a node took over, while all users were gone through", self.line);
-            return Err(StoreError::Unavailable { cause, sent: false });
-        };
-        let pattern = self.keys.accounts_and_histories();
-        let command = cmd("SCAN").arg(position).arg("MATCH").arg(pattern).arg("COUNT").arg(limit).to_owned();
-        let reply = patiently(|| self.line.send_to(primary, Call::of(&command))).await?;
-        let (position, keys): (String, _) = self.parse(reply)?;
-        let next = match position.as_str() {
-            "0" => rest.next().map(|primary| format!("{layout} {} 0", primary.address())),
-            _ => Some(format!("{layout} {address} {position}")),
-        };
-        // What moved during the last look is seen by one look more.
-        if next.is_none() && patiently(|| self.line.survey()).await?.1 != layout {
-            return Box::pin(self.scan(Some(UserCursor(cursor)), limit)).await;
-        }
-        Ok((next.map(UserCursor), keys))
-    }
-}
-
 impl Inspect for RedisStore {
     fn users(&self, cursor: Option<UserCursor>, limit: usize) -> Answer<'_, UserPage> {
         Box::pin(async move {
-            let (next, keys) = self.scan(cursor, limit).await?;
+            let pattern = self.keys.accounts_and_histories();
+            let (next, keys) = scan(&self.line, &pattern, cursor, limit).await?;
             let owned = keys.iter().filter_map(|key| self.keys.owner(str::from_utf8(key).ok()?));
             // Each account has one key. Where it is missing its histories speak for the user, the first that is there.
             let met = owned.map(|owned| async {

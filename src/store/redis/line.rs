@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use redis::Value;
+use redis::{FromRedisValue, Value, from_redis_value};
 
 use super::{
     call::Call,
@@ -105,6 +105,14 @@ impl Line {
             Self::Single(_) => primary.send(call).await,
             Self::Cluster(cluster) => cluster.send_to(primary, call).await,
         }
+    }
+}
+
+impl Line {
+    /// What an answer says.
+    pub(super) fn parse<T: FromRedisValue>(&self, value: Value) -> Result<T, StoreError> {
+        // The client's own words are left out: they quote the answer.
+        from_redis_value(value).map_err(|_| StoreError::Damaged(format!("{self} gave an answer of another form")))
     }
 }
 
