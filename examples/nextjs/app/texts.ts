@@ -21,7 +21,7 @@ const fr = {
   signedOut: "Vous n'êtes plus connecté. Rechargez la page pour vous reconnecter.",
 
   balance: 'Solde de tokens',
-  reserved: (amount: string) => `dont ${amount} réservés en plus, pour ce qui est en cours`,
+  reserved: (amount: string) => `et ${amount} de plus, réservés pour ce qui est en cours`,
   used: 'Tokens utilisés',
   plan: (name: string) => `Formule ${name}`,
   nextBilling: 'Prochaine facturation',

@@ -5,7 +5,7 @@ import { asker } from '../lib/answer';
 import { articleWriter } from '../lib/model';
 import { promptOf } from '../lib/prompt';
 
-/** Writes about `prompt`, for whoever is signed in. Who ends the request ends the writing, and pays for what was written. */
+/** Writes about `prompt`, for whoever is signed in. Who ends the request ends the writing, and what was set aside goes back. */
 export async function POST(request: Request): Promise<Response> {
   const who = await asker();
   if (!who) return new Response(null, { status: 401 });
