@@ -115,3 +115,11 @@ fn each_file_of_its_tests_is_run() {
         assert!(modules.iter().any(|tests| tests.contains(&format!("(\"{name}\", "))), "{file} is not run");
     }
 }
+
+#[test]
+fn a_setting_that_the_server_lacks_is_a_problem_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let [keys, ..] = SERVER;
+    let local = Local::start(folder.path(), &[], &[keys]);
+    Tests::start("unset", local.base(), &[]).succeed();
+}

@@ -1,6 +1,10 @@
-/** What the types say, which the compiler checks: this file builds, or it fails. What runs of it is not the point. */
+/** What the types say. The compiler checks it: a file that does not hold does not build. */
 
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { isProblem, Jeton } from 'jeton';
 import type { Code, Event, JetonProblem, Problem, Reservation, Stats, Transaction, UpdateAccountInput } from 'jeton';
 import type { StatsResult } from 'jeton/stats-service';
@@ -84,4 +88,7 @@ export async function narrowing(jeton: Jeton, error: unknown, events: AsyncItera
   is<(result: StatsResult) => Stats>()(old);
 }
 
-test('the types are what they should be', () => undefined);
+test('the types are those of the OpenAPI document', async () => {
+  const { stdout } = await promisify(execFile)('node_modules/.bin/openapi-typescript', ['../public/openapi.json', '--default-non-nullable', 'false']);
+  assert.equal(await readFile('src/schema.ts', 'utf8'), stdout, 'renew them: npm run generate, in client/');
+});
