@@ -2,7 +2,6 @@
 import { isProblem, Jeton, JetonError } from 'jeton';
 import type { Event, Stats, Transaction } from 'jeton';
 import { getUserStats } from 'jeton/stats-service';
-import * as ai from 'jeton/ai';
 import * as react from 'jeton/react';
 
 const jeton = new Jeton({ url: 'https://tokens.example', key: 'secret', retries: 0, fetch: async () => new Response('nothing', { status: 404 }) });
@@ -30,6 +29,6 @@ try {
   await balance('alice');
 } catch (error) {
   const code: string = isProblem(error) ? error.code : error instanceof JetonError ? error.code : 'another';
-  const loaded = [typeof getUserStats, typeof ai, typeof react].join();
+  const loaded = [typeof getUserStats, typeof react].join();
   console.log(`${code} ${loaded}`);
 }
