@@ -1,7 +1,7 @@
 // Debian's Chromium, the pages that a scenario opens in it, and Jeton beside them.
 //
-// A scenario gets Jeton's address and the port of its own site, whose pages may call Jeton, and a key in the environment. It speaks to the test that started it by
-// lines: what it wants done, and at the end `done` or `failed`.
+// A scenario gets Jeton's address and the port of its own site, whose pages may call Jeton, and a key in the environment. It speaks to the
+// test that started it by lines: what it wants done, and at the end `done` or `failed`.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

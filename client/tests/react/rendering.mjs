@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { scenario } from './browser.mjs';
 
-await scenario(async ({ open, jeton, site }) => {
+await scenario(async ({ open, jeton, site, way }) => {
   const { whole, streamed } = await site.renderer();
   await jeton.debit('alice', 13);
   const read = async () => ({ stats: await jeton.stats('alice'), transactions: await jeton.history('alice') });
@@ -14,7 +14,7 @@ await scenario(async ({ open, jeton, site }) => {
   const inPage = value => JSON.stringify(value).replaceAll('<', '\\u003c');
 
   /** Opens a page that is rendered like this, until it is live. Gives what React made good there; `html` is what came. */
-  const rendered = async (query, render) => {
+  const rendered = async (query, render, options) => {
     html = '';
     site.render = async (parameters, response) => {
       const write = text => {
@@ -24,7 +24,7 @@ await scenario(async ({ open, jeton, site }) => {
       write(script('window.rendered = true'));
       await render(parameters, write);
     };
-    const page = await open({ ...USER, ...query });
+    const page = await open({ ...USER, ...query }, options);
     await page.shows('alice');
     await jeton.debit('alice', 1);
     await page.shows('alice');
@@ -67,6 +67,16 @@ await scenario(async ({ open, jeton, site }) => {
   assert.deepEqual(await rendered({}, inOne(others)), []);
   assert.match(html, /data-state="loading"/);
 
+  // What it has read is newer than what another tab has, whose stream is dead: it stays, and that tab takes another stream.
+  site.render = null;
+  const dead = await open(USER);
+  await dead.shows('alice');
+  way.fallSilent();
+  await jeton.debit('alice', 1);
+  assert.deepEqual(await rendered({}, inOne(await read()), { beside: dead }), []);
+  await dead.shows('alice');
+  await dead.close();
+
   // While it still reads: first the fallback, then the numbers, both from the server.
   const initial = await read();
   let arrive;
@@ -86,7 +96,8 @@ await scenario(async ({ open, jeton, site }) => {
   // Without anything, or when reading fails, components that suspend are left to the browser, and React says which.
   const failing = Promise.reject(new Error('no'));
   failing.catch(() => {});
-  for (const [initial, scripts] of [[undefined, ''], [failing, script('window.initial = Promise.reject(new Error("no")); window.initial.catch(() => {})')]]) {
+  const fails = script('window.initial = Promise.reject(new Error("no")); window.initial.catch(() => {})');
+  for (const [initial, scripts] of [[undefined, ''], [failing, fails]]) {
     const recovered = await rendered({ suspense: '' }, inPieces(initial, scripts));
     assert.match(html, /class="fallback"/);
     assert.doesNotMatch(html, /data-balance/);

@@ -36,7 +36,8 @@ export class Site {
   }
 
   constructor(jeton) {
-    /** `sessions`: for whom they were given. `refusing`: whether they are refused. `token`: what is given instead. `signedIn`: who is, whatever the page says. */
+    // `sessions`: for whom they were asked. `refusing`: whether they are refused. `token`: what is given instead. `signedIn`: who is,
+    // whatever the page says. `render`: how the page is rendered here, if it is.
     Object.assign(this, { jeton, sessions: [], refusing: false, token: null, signedIn: null, render: null });
   }
 
@@ -87,7 +88,8 @@ export class Way {
   }
 
   constructor(to) {
-    /** `streams`: open ones, each with what it was asked for. `opened`: how many there ever were. `calls`: all else, but for what the browser asks by itself. */
+    // `streams`: those that are open. `opened`: how many there ever were. `calls`: all else, but for what the browser asks by itself.
+    // `heard`: told when a stream begins or ends.
     Object.assign(this, { to, port: 0, server: null, sockets: new Set(), streams: new Set(), opened: 0, calls: [], heard: () => {} });
   }
 
@@ -132,7 +134,7 @@ export class Way {
   pass(request, response) {
     const { method, headers, url } = request;
     const path = url.split('?')[0];
-    const stream = { after: headers['last-event-id'], token: headers.authorization, silent: false };
+    const stream = { silent: false };
     const isStream = method === 'GET' && path === '/api/events';
     if (!isStream && method !== 'OPTIONS') this.calls.push(`${method} ${path}`);
     const onward = http.request(new URL(url, this.to), { method, headers, agent: false }, answer => {
