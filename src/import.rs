@@ -121,9 +121,12 @@ impl Import {
     /// # Errors
     /// [`ImportError`].
     pub async fn one(&self, user: &UserId) -> Result<bool, ImportError> {
-        let found = self.ways.source.find(user).await;
         // What is there and cannot be read is told of the user.
-        if matches!(found, Ok(None)) {
+        let is_there = match self.ways.source.stats(user.as_str()).await {
+            Ok(None) => !matches!(self.ways.source.find(user).await, Ok(None)),
+            Ok(Some(_)) | Err(_) => true,
+        };
+        if !is_there {
             return Ok(false);
         }
         self.user(user.as_str().to_owned()).await?;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{import, import_all, taken, told};
 use crate::support::{
-    legacy::{ARTICLE, OPENING, Old, USUAL, hours_ago, stats_key},
+    legacy::{ARTICLE, OPENING, Old, USUAL, history_key, hours_ago, stats_key},
     process::Process,
     proxy::{Fault, Proxy},
     redis::Redis,
@@ -63,6 +63,14 @@ async fn one_user_alone_and_the_words_in_ones_own_language() {
     let settings = [("REDIS_URL", &*redis.url()), ("JETON_LOCALE", "en")];
     let imported = run("import", Path::new("/"), &["--apply", "--user", "a"], &settings);
     assert_eq!((imported.code, told(&imported).len(), imported.figure("users")), (0, 1, 1), "{imported:#?}");
+    // A history alone, and stats that cannot be read, are of a user too.
+    redis.command::<()>(&["SET", &history_key("alone"), "[]"]);
+    redis.command::<()>(&["SADD", &stats_key("set"), "a"]);
+    for id in ["alone", "set"] {
+        let imported = import(&redis, &["--user", id]);
+        assert_eq!((imported.code, imported.figure("unreadable")), (1, 1), "{imported:#?}");
+        redis.command::<()>(&["DEL", &stats_key(id), &history_key(id)]);
+    }
     assert_eq!(redis.command::<Vec<String>>(&["KEYS", "jeton:{*}:account"]), ["jeton:{a}:account"]);
     let local = Local::start(tempfile::tempdir().unwrap().path(), &["--redis", &redis.url()], &[]);
     let (_, history) = taken(&local.client(), "a").await;
