@@ -45,6 +45,7 @@ mod ledger;
 mod live;
 mod local_server;
 mod lost_answers;
+mod nextjs;
 mod openapi;
 mod page;
 mod plans;

@@ -49,13 +49,26 @@ pub(crate) async fn wait_until_so(what: &str, mut is_so: impl AsyncFnMut() -> bo
 
 /// The names of the programs that run in a group.
 pub(crate) fn programs_in_group(id: u32) -> Vec<String> {
+    processes_in_group(id).into_iter().map(|(_, name)| name).collect()
+}
+
+/// Ends the programs of this name in a group at once.
+pub(crate) fn kill_in_group(id: u32, program: &str) {
+    for (process, _) in processes_in_group(id).into_iter().filter(|(_, name)| name == program) {
+        kill_process(Pid::from_raw(process).unwrap(), Signal::KILL).unwrap();
+    }
+}
+
+/// The processes that run in a group: their ids, and the names of their programs.
+fn processes_in_group(id: u32) -> Vec<(i32, String)> {
     let of_process = |entry: std::io::Result<std::fs::DirEntry>| {
         // It may end while it is looked at.
         let stat = std::fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
-        let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+        let (process, rest) = stat.split_once(" (")?;
+        let (name, rest) = rest.rsplit_once(')')?;
         // State, parent, group. What has ended may be waited for by nobody.
         let words: Vec<&str> = rest.split_whitespace().collect();
-        (words[2] == id.to_string() && words[0] != "Z").then(|| name.to_owned())
+        (words[2] == id.to_string() && words[0] != "Z").then(|| (process.parse().unwrap(), name.to_owned()))
     };
     std::fs::read_dir("/proc").unwrap().filter_map(of_process).collect()
 }

@@ -1,0 +1,22 @@
+// An article, as a stream. It is no server action, as these give their answer whole.
+import { createUIMessageStreamResponse, streamText, toUIMessageStream } from 'ai';
+import { readTokenError, tokenErrorText } from 'jeton/ai';
+import { asker } from '../lib/answer';
+import { articleWriter } from '../lib/model';
+import { promptOf } from '../lib/prompt';
+
+/** Writes about `prompt`, for whoever is signed in. Who ends the request ends the writing, and what was set aside goes back. */
+export async function POST(request: Request): Promise<Response> {
+  const who = await asker();
+  if (!who) return new Response(null, { status: 401 });
+  const { prompt } = await request.json();
+  const { stream } = streamText({
+    model: articleWriter(who),
+    prompt: promptOf(prompt),
+    abortSignal: request.signal,
+    onError: ({ error }) => { if (!readTokenError(error)) console.error(error); },
+  });
+  // A refusal goes to the page as a text that `readTokenError` reads there.
+  const onError = (error: unknown) => tokenErrorText(error) ?? 'failed';
+  return createUIMessageStreamResponse({ stream: toUIMessageStream({ stream, onError }) });
+}
