@@ -3,7 +3,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { argv } from 'node:process';
 
@@ -32,12 +32,13 @@ export function build() {
   writeFileSync(BUILT_FROM, sources);
 }
 
-/** Installs what a folder has locked, unless npm has done so since the lock was written. */
+/** Installs what a folder has locked, unless that is what was installed last. */
 function packages(folder) {
-  const [lock, installed] = ['package-lock.json', 'node_modules/.package-lock.json'].map((name) => join(folder, name));
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  const [lock, installed] = ['package-lock.json', 'node_modules/installed.json'].map((name) => join(folder, name));
+  if (existsSync(installed) && readFileSync(installed).equals(readFileSync(lock))) return;
   // No script of a package runs: they work without.
   run(folder, 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
+  copyFileSync(lock, installed);
 }
 
 /** A name for what is in these files, and in those of these folders. */
