@@ -19,7 +19,7 @@ export default async function Page() {
   if (userId === undefined) return <SignIn />;
   const texts = TEXTS[language];
   return (
-    <Account userId={userId} url={setting('JETON_URL')} initial={await firstSight(userId, language)}>
+    <Account key={userId} userId={userId} url={setting('JETON_URL')} initial={await firstSight(userId, language)}>
       <BalanceCards />
       <section aria-labelledby="generate">
         <h2 id="generate">{texts.generate}</h2>

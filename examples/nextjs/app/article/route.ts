@@ -5,14 +5,14 @@ import { asker } from '../lib/answer';
 import { articleWriter } from '../lib/model';
 import { promptOf } from '../lib/prompt';
 
-/** Writes about `prompt`, for whoever is signed in. Who ends the request ends the writing, and what was set aside goes back. */
+/** Writes about the `prompt` in the body, for whoever is signed in. Who ends the request ends the writing, and what was set aside goes back. */
 export async function POST(request: Request): Promise<Response> {
   const who = await asker();
   if (!who) return new Response(null, { status: 401 });
-  const { prompt } = await request.json();
+  const body = await request.json().catch(() => undefined);
   const { stream } = streamText({
     model: articleWriter(who),
-    prompt: promptOf(prompt),
+    prompt: promptOf(body?.prompt),
     abortSignal: request.signal,
     onError: ({ error }) => { if (!readTokenError(error)) console.error(error); },
   });

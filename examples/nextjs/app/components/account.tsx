@@ -16,12 +16,13 @@ interface AccountProps {
   children: ReactNode;
 }
 
-/** The account of whoever is signed in, live, for all that is below. */
+/** The account of whoever is signed in, live, for all that is below. For another user it is mounted anew, by its key. */
 export function Account({ userId, url, initial, children }: AccountProps) {
   const { language } = useLanguage();
+  const [session] = useState(() => () => sessionOf(userId));
   const [jeton] = useState(() => new Jeton({ url, session }));
   return (
-    <TokensProvider key={userId} url={url} session={session} userId={userId} language={language} historyLength={HISTORY_LENGTH} {...(initial && { initial })}>
+    <TokensProvider url={url} session={session} userId={userId} initial={initial} language={language} historyLength={HISTORY_LENGTH}>
       <JetonContext value={jeton}>{children}</JetonContext>
     </TokensProvider>
   );
@@ -34,12 +35,12 @@ export function useJeton(): Jeton {
   return jeton;
 }
 
-/** A session from our server, for as long as somebody is signed in. */
-async function session(): Promise<string> {
+/** A session from our server, for as long as this user is signed in. */
+async function sessionOf(userId: string): Promise<string> {
   const response = await fetch('/session', { method: 'POST' });
-  // Signed out, in another tab perhaps: the page begins anew.
-  if (response.status === 401) location.reload();
-  if (!response.ok) throw new Error(`there is no session: ${response.status}`);
-  const { token } = await response.json();
-  return token;
+  const session = response.ok ? await response.json() : undefined;
+  if (session?.userId === userId) return session.token;
+  // Signed out, or somebody else now, by another tab: the page begins anew.
+  if (session || response.status === 401) location.reload();
+  throw new Error(`there is no session: ${response.status}`);
 }

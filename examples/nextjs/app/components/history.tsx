@@ -40,7 +40,7 @@ export function History() {
           </tbody>
         </table>
       </div>
-      {more && <button className="older" type="button" onClick={loadMore}>{texts.more}</button>}
+      {more && <button className="older" type="button" onClick={() => loadMore().catch(console.warn)}>{texts.more}</button>}
     </section>
   );
 }

@@ -10,7 +10,7 @@ export async function POST(): Promise<Response> {
   if (userId === undefined) return new Response(null, { status: 401 });
   try {
     const { token } = await jeton(await spokenLanguage()).createSession({ userId });
-    return Response.json({ token }, { headers: { 'Cache-Control': 'no-store' } });
+    return Response.json({ token, userId }, { headers: { 'Cache-Control': 'no-store' } });
   } catch (error) {
     console.error(error);
     return new Response(null, { status: 503 });
