@@ -30,7 +30,7 @@ use self::{
     lanes::{Lanes, Waiting},
 };
 use crate::{
-    ledger::{Billed, Command, Outcome, Refused, Takeover, Timestamp, UserId},
+    ledger::{Billed, Command, Legacy, Outcome, Refused, Takeover, Timestamp, UserId},
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
@@ -96,13 +96,22 @@ pub struct Committer {
     shared: Arc<Shared>,
 }
 
+/// What the module before has of whoever has no account here.
+enum Before {
+    /// That is not looked for.
+    Unasked,
+    /// It is looked for there.
+    Asked(LegacySource),
+    /// It is this, of the one user who comes.
+    Known(Legacy),
+}
+
 struct Shared {
     store: Arc<dyn Store>,
     catalogue: &'static Catalogue,
     stage: Stage,
     surroundings: Arc<dyn Surroundings>,
-    /// Where those who have no account here may have been before.
-    legacy: Option<LegacySource>,
+    before: Before,
     lanes: Lanes,
 }
 
@@ -116,7 +125,20 @@ impl Committer {
         surroundings: Arc<dyn Surroundings>,
         legacy: Option<LegacySource>,
     ) -> Self {
-        Self { shared: Arc::new(Shared { store, catalogue, stage, surroundings, legacy, lanes: Lanes::default() }) }
+        let before = legacy.map_or(Before::Unasked, Before::Asked);
+        Self { shared: Arc::new(Shared { store, catalogue, stage, surroundings, before, lanes: Lanes::default() }) }
+    }
+
+    /// A committer to `store` for the one user whom `legacy` is of: without an account, that one is taken over.
+    pub(crate) fn taking_over(
+        store: Arc<dyn Store>,
+        catalogue: &'static Catalogue,
+        stage: Stage,
+        surroundings: Arc<dyn Surroundings>,
+        legacy: Legacy,
+    ) -> Self {
+        let before = Before::Known(legacy);
+        Self { shared: Arc::new(Shared { store, catalogue, stage, surroundings, before, lanes: Lanes::default() }) }
     }
 
     /// Decides `request` on the account of `user` and commits what comes of it, before `deadline`. Then nothing of it is

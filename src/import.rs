@@ -18,10 +18,10 @@ use tokio::{
     time::Instant,
 };
 
-pub use self::met::{Met, MetUser, Tally};
+pub use self::met::{Met, MetUser, Tally, Written};
 use crate::{
     committer::{Committer, Reply, Request, Surroundings, legacy},
-    ledger::{Account, Command, LegacyStats, TakenOver, Terms, UserId, decide},
+    ledger::{Account, Command, Legacy, LegacyStats, TakenOver, Terms, UserId, decide},
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
@@ -52,8 +52,8 @@ pub struct Ways {
 /// A run.
 pub struct Import {
     ways: Ways,
-    /// The way to the store, if it is to be done.
-    committer: Option<Committer>,
+    /// Whether it is to be done.
+    apply: bool,
     told: Sender<MetUser>,
     tally: Mutex<Tally>,
 }
@@ -73,12 +73,7 @@ impl Import {
     /// A run that tells `told` of each user. With `apply` it brings them over, otherwise it only looks.
     #[must_use]
     pub fn new(ways: Ways, apply: bool, told: Sender<MetUser>) -> Self {
-        let Ways { source, store, catalogue, surroundings, .. } = &ways;
-        let committer = store.as_ref().filter(|_| apply).map(|store| {
-            let (store, surroundings) = (Arc::clone(store), Arc::clone(surroundings));
-            Committer::new(store, catalogue, Stage::Production, surroundings, Some(source.clone()))
-        });
-        Self { ways, committer, told, tally: Mutex::default() }
+        Self { ways, apply, told, tally: Mutex::default() }
     }
 
     /// How far it has come.
@@ -87,15 +82,17 @@ impl Import {
         *self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Goes through all users.
+    /// Goes through all users. False when there is nobody.
     ///
     /// # Errors
     /// [`ImportError`]. Who was brought over before stays so.
-    pub async fn all(self: &Arc<Self>) -> Result<(), ImportError> {
+    pub async fn all(self: &Arc<Self>) -> Result<bool, ImportError> {
         let mut under_way = JoinSet::new();
+        let mut is_somebody = false;
         let mut cursor = None;
         loop {
             let page = self.ways.source.users(cursor, USERS_PAGE).await?;
+            is_somebody |= !page.ids.is_empty();
             for id in page.ids {
                 if under_way.len() >= AT_ONCE
                     && let Some(done) = under_way.join_next().await
@@ -113,7 +110,7 @@ impl Import {
         while let Some(done) = under_way.join_next().await {
             done??;
         }
-        Ok(())
+        Ok(is_somebody)
     }
 
     /// Brings one user over: whether there is one.
@@ -156,12 +153,15 @@ impl Import {
         if let Some(account) = self.account(user).await? {
             return self.known(user, &account).await;
         }
-        let Some(committer) = &self.committer else { return self.foresee(user).await };
-        // Who is not there any more is not opened.
-        if self.ways.source.stats(user.as_str()).await?.is_none() {
-            return self.foresee(user).await;
-        }
-        let request = Request { command: Command::Touch, locale: self.ways.locale, idempotency: None };
+        let Ways { source, store, catalogue, locale, surroundings } = &self.ways;
+        // What is read here is taken over, whatever becomes of the keys: so who is not there any more is not opened.
+        let Some(legacy) = legacy::find(source, user, catalogue, surroundings.now()).await? else {
+            return Ok(Met::Gone);
+        };
+        let Some(store) = store.as_ref().filter(|_| self.apply) else { return self.foresee(user, &legacy) };
+        let (store, surroundings) = (Arc::clone(store), Arc::clone(surroundings));
+        let committer = Committer::taking_over(store, catalogue, Stage::Production, surroundings, legacy);
+        let request = Request { command: Command::Touch, locale: *locale, idempotency: None };
         let now = Instant::now();
         let deadline = now.checked_add(USER_TAKES_MAX).unwrap_or(now);
         match committer.execute(user, request, deadline).await? {
@@ -175,11 +175,10 @@ impl Import {
     }
 
     /// What would be done.
-    async fn foresee(&self, user: &UserId) -> Result<Met, StoreError> {
-        let Ways { source, catalogue, locale, surroundings, .. } = &self.ways;
-        let Some(found) = legacy::find(source, user, catalogue).await? else { return Ok(Met::Gone) };
+    fn foresee(&self, user: &UserId, found: &Legacy) -> Result<Met, StoreError> {
+        let Ways { catalogue, locale, surroundings, .. } = &self.ways;
         let terms = Terms { catalogue, now: surroundings.now(), locale: *locale, stage: Stage::Production };
-        let TakenOver { account, report, .. } = legacy::take(user, &found, terms)?;
+        let TakenOver { account, report, .. } = legacy::take(user, found, terms)?;
         let settled = decide(Some(account), user, &Command::Touch, terms);
         let settled = settled.map_err(|missing| StoreError::Damaged(missing.to_string()))?;
         Ok(Met::TakenOver(Box::new(report), settled.billed))
@@ -194,11 +193,11 @@ impl Import {
     async fn known(&self, user: &UserId, account: &Account) -> Result<Met, StoreError> {
         let stats = self.ways.source.stats(user.as_str()).await?;
         let test_user = self.ways.catalogue.test_user();
-        let balance =
-            stats.and_then(|stats| LegacyStats::read(user, test_user, &stats).ok()).map(|stats| stats.balance);
-        Ok(match account.imported() {
-            Some(imported) => Met::Imported { then: imported.balance, now: balance },
-            None => Met::Own { balance: account.ledger_balance(), before: balance },
+        let stats = stats.and_then(|stats| LegacyStats::read(user, test_user, &stats).ok());
+        Ok(match (account.imported(), stats) {
+            (Some(then), Some(now)) => Met::Imported { then, written: Written::since(&then, &now) },
+            (Some(then), None) => Met::Imported { then, written: Written::Unreadable },
+            (None, now) => Met::Own { balance: account.ledger_balance(), before: now.map(|stats| stats.balance) },
         })
     }
 }

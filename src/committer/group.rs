@@ -2,7 +2,7 @@ use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    Decision, Reply, Shared,
+    Before, Decision, Reply, Shared,
     draft::{Draft, Drafted},
     lanes::Waiting,
     legacy,
@@ -171,10 +171,14 @@ impl<'a> Group<'a> {
     async fn rebased(&mut self, stored: Option<Stored>) -> Result<Base, StoreError> {
         self.look_for_lost(stored.as_ref()).await?;
         self.members.iter_mut().for_each(|member| member.looked_up = false);
-        Ok(match (stored, &self.shared.legacy) {
+        let Shared { before, catalogue, surroundings, .. } = self.shared;
+        Ok(match (stored, before) {
             (Some(stored), _) => Base::Loaded(stored),
-            (None, None) => Base::Nobody(None),
-            (None, Some(source)) => Base::Nobody(legacy::find(source, self.user, self.shared.catalogue).await?),
+            (None, Before::Unasked) => Base::Nobody(None),
+            (None, Before::Known(legacy)) => Base::Nobody(Some(legacy.clone())),
+            (None, Before::Asked(source)) => {
+                Base::Nobody(legacy::find(source, self.user, catalogue, surroundings.now()).await?)
+            }
         })
     }
 

@@ -5,17 +5,20 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::{
-    ledger::{Legacy, TakenOver, TakeoverError, Terms, UserId, take_over},
+    ledger::{DamagedLegacy, Legacy, TakenOver, TakeoverError, Terms, Timestamp, UserId, take_over},
     plans::Catalogue,
     store::{LegacySource, StoreError},
 };
 
-/// How often a history that does not explain its balance is looked at again, until both stand still.
-const LOOKS_MAX: u32 = 5;
-/// How long after each other. The module writes the one right after the other.
+/// How often what looks like the middle of a change is looked at again, and how long after each other: the module writes the
+/// one key right after the other, over a line of its own.
+const LOOKS_MAX: u32 = 20;
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// Only what was written lately, by any clock, can be in the middle of a change.
+const LATELY_MS: u64 = 10_000;
 
-/// What `source` has of `user`; `None` when it is nothing. The test user opens with a seed of its own, and is nobody there.
+/// What `source` has of `user` at `now`; `None` when it is nothing. The test user opens with a seed of its own, and is nobody
+/// there.
 ///
 /// # Errors
 /// [`StoreError`]; [`StoreError::Damaged`] when it cannot be read.
@@ -23,26 +26,24 @@ pub(crate) async fn find(
     source: &LegacySource,
     user: &UserId,
     catalogue: &Catalogue,
+    now: Timestamp,
 ) -> Result<Option<Legacy>, StoreError> {
     if user == catalogue.test_user() {
         return Ok(None);
     }
-    let mut records = source.find(user).await?;
     let mut looks_left = LOOKS_MAX;
     loop {
-        let Some(found) = &records else { return Ok(None) };
-        let legacy =
-            Legacy::read(user, catalogue.test_user(), found).map_err(|damage| damaged(user, &damage.into()))?;
-        if legacy.adds_up() || looks_left == 0 {
-            return Ok(Some(legacy));
+        let Some(found) = source.find(user).await? else { return Ok(None) };
+        let legacy = Legacy::read(user, catalogue.test_user(), &found);
+        let half_written = match &legacy {
+            Ok(legacy) => !legacy.adds_up() && legacy.newest().as_millis().abs_diff(now.as_millis()) < LATELY_MS,
+            Err(damage) => *damage == DamagedLegacy::NoStats,
+        };
+        if !half_written || looks_left == 0 {
+            return legacy.map(Some).map_err(|damage| damaged(user, &damage.into()));
         }
-        // It may be in the middle of a change.
+        looks_left = looks_left.saturating_sub(1);
         sleep(LOOK_AGAIN_AFTER).await;
-        let again = source.find(user).await?;
-        if again == records {
-            return Ok(Some(legacy));
-        }
-        (records, looks_left) = (again, looks_left.saturating_sub(1));
     }
 }
 

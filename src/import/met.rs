@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::ledger::{Billed, Takeover};
+use crate::ledger::{Billed, Imported, LegacyStats, Takeover};
 
 /// A user of the module before, by whatever id, and what became of it. Written, it is one line.
 #[derive(Clone, Debug)]
@@ -18,10 +18,10 @@ pub enum Met {
     TakenOver(Box<Takeover>, Billed),
     /// Was taken over before.
     Imported {
-        /// The balance that the module before had then.
-        then: u64,
-        /// The one that it has now; `None` if that cannot be read.
-        now: Option<u64>,
+        /// How the module before had left it then.
+        then: Imported,
+        /// Whether that module has gone on with it.
+        written: Written,
     },
     /// Has an account that was opened without the module before.
     Own {
@@ -40,13 +40,31 @@ pub enum Met {
     Damaged(String),
 }
 
+/// Whether the module before has gone on with a user who was taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It has not.
+    Not,
+    /// It has left the user like this.
+    To(Imported),
+    /// Its stats cannot be read any more.
+    Unreadable,
+}
+
+impl Written {
+    /// What became of a user who was taken over `then`, and whose stats say this `now`.
+    pub(super) fn since(then: &Imported, now: &LegacyStats) -> Self {
+        then.written_since(now).map_or(Self::Not, Self::To)
+    }
+}
+
 impl Met {
     /// Whether somebody must look at it.
     #[must_use]
     pub fn needs_a_look(&self) -> bool {
         match self {
             Self::TakenOver(..) | Self::TestUser | Self::Gone => false,
-            Self::Imported { then, now } => *now != Some(*then),
+            Self::Imported { written, .. } => *written != Written::Not,
             Self::Own { .. } | Self::NotAUser | Self::Damaged(_) => true,
         }
     }
@@ -55,7 +73,7 @@ impl Met {
     #[must_use]
     pub fn is_remarkable(&self) -> bool {
         match self {
-            Self::TakenOver(report, _) => !report.notes().is_empty(),
+            Self::TakenOver(report, billed) => billed.periods > 0 || !report.notes().is_empty(),
             Self::TestUser | Self::Gone => true,
             Self::Imported { .. } | Self::Own { .. } | Self::NotAUser | Self::Damaged(_) => self.needs_a_look(),
         }
@@ -65,9 +83,6 @@ impl Met {
 impl fmt::Display for MetUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, met } = self;
-        let told = |balance: &Option<u64>| {
-            balance.map_or("a balance that cannot be read".to_owned(), |balance| balance.to_string())
-        };
         let met = match met {
             Met::TakenOver(report, billed) => {
                 let Takeover { entries, balance, .. } = &**report;
@@ -80,17 +95,28 @@ impl fmt::Display for MetUser {
                 said.extend(report.notes());
                 said.join("; ")
             }
-            Met::Imported { then, now } if *now == Some(*then) => format!("was taken over before, with {then}"),
-            Met::Imported { then, now } => {
-                format!(
-                    "was taken over before, with {then}, and the module before has changed it since, to {}",
-                    told(now)
-                )
+            Met::Imported { then, written } => {
+                let Imported { balance, next_billing, .. } = then;
+                let written = match written {
+                    Written::Not => String::new(),
+                    Written::Unreadable => {
+                        ", and the module before has changed it since, to something that cannot be read".to_owned()
+                    }
+                    Written::To(now) if now.next_billing == *next_billing => {
+                        format!(", and the module before has changed it since, to {}", now.balance)
+                    }
+                    Written::To(now) => format!(
+                        ", and the module before has changed it since, to {}, what it billed among it, as its \
+                         nextBillingDate went from {next_billing} to {}: those months are billed here, too",
+                        now.balance, now.next_billing
+                    ),
+                };
+                format!("was taken over before, with {balance}{written}")
             }
             Met::Own { balance, before } => {
                 format!(
                     "has an account of its own with {balance}, and the module before has {}: left alone",
-                    told(before)
+                    before.map_or("a balance that cannot be read".to_owned(), |before| before.to_string())
                 )
             }
             Met::TestUser => "is the test user, who opens with a seed of its own: left alone".to_owned(),
@@ -112,6 +138,8 @@ pub struct Tally {
     pub entries: u64,
     /// Their balances, without what was billed since.
     pub tokens: u128,
+    /// What was billed since.
+    pub billed: u128,
     /// Those of them whose history does not explain their balance.
     pub adjusted: u64,
     /// Counters that their histories do not explain.
@@ -130,10 +158,11 @@ impl Tally {
     pub(super) fn count(&mut self, met: &Met) {
         let add = |count: &mut u64, more: u64| *count = count.saturating_add(more);
         match met {
-            Met::TakenOver(report, _) => {
+            Met::TakenOver(report, billed) => {
                 add(&mut self.users, 1);
                 add(&mut self.entries, report.entries);
                 self.tokens = self.tokens.saturating_add(report.balance.into());
+                self.billed = self.billed.saturating_add(billed.tokens.into());
                 add(&mut self.adjusted, u64::from(report.opening.or(report.closing).is_some()));
                 add(&mut self.counters, u64::try_from(report.counters.len()).unwrap_or(u64::MAX));
             }
@@ -148,10 +177,10 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { users, entries, tokens, adjusted, counters, imported, own, damaged, to_look_at } = self;
+        let Self { users, entries, tokens, billed, adjusted, counters, imported, own, damaged, to_look_at } = self;
         write!(
             f,
-            "users {users}, entries {entries}, tokens {tokens}, adjusted {adjusted}, differing counters {counters}, \
+            "users {users}, entries {entries}, tokens {tokens}, billed {billed}, adjusted {adjusted}, differing counters {counters}, \
              imported before {imported}, own accounts {own}, unreadable {damaged}, to look at {to_look_at}"
         )
     }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, ContentType, Entry, Timestamp};
+use super::{Account, ContentType, Entry, LegacyStats, Timestamp};
 
 /// That an account was taken over from the module that Jeton replaces, and how that module left it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,25 @@ pub struct Imported {
     pub at: Timestamp,
     /// The balance that it had there, in tokens.
     pub balance: u64,
+    /// When it was to be billed next there.
+    pub next_billing: Timestamp,
+    /// When it was changed last there, if it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_updated: Option<Timestamp>,
+}
+
+impl Imported {
+    /// What to remember of `stats` that are taken over `at` that instant.
+    pub(super) const fn of(stats: &LegacyStats, at: Timestamp) -> Self {
+        Self { at, balance: stats.balance, next_billing: stats.next_billing, last_updated: stats.last_updated }
+    }
+
+    /// How the module before has left these `stats` now, if it has written them since.
+    #[must_use]
+    pub fn written_since(&self, stats: &LegacyStats) -> Option<Self> {
+        let now = Self::of(stats, self.at);
+        (now != *self).then_some(now)
+    }
 }
 
 /// What the counters of a taken-over account say beyond what its history explains, with a sign: the module before may have

@@ -35,8 +35,8 @@ pub enum DamagedLegacy {
     /// The stats are not a JSON object.
     #[error("the stats object is damaged: {0}")]
     Stats(Unreadable),
-    /// They are somebody else's.
-    #[error("the stats object has another memberId")]
+    /// They are somebody else's, or do not say whose they are.
+    #[error("the stats object has another memberId, or none")]
     OtherUser,
     /// One of their fields is missing, or is something else.
     #[error("{0} of the stats object is not {1}")]
@@ -65,7 +65,7 @@ pub enum DamagedLegacy {
 }
 
 /// What is asked of a number of tokens or of generations.
-const WHOLE: &str = "a whole number from 0 to 9007199254740991";
+const WHOLE: &str = "a whole number from 0 to 9007199254740991, in digits";
 /// What is asked of an instant.
 const INSTANT: &str = "an RFC 3339 instant up to the year 9999";
 
@@ -81,6 +81,8 @@ pub struct LegacyStats {
     pub(super) descriptions: u64,
     pub(super) total: u64,
     pub(super) next_billing: Timestamp,
+    /// When it was written, if it says so.
+    pub(super) last_updated: Option<Timestamp>,
     pub(super) created_at: Timestamp,
 }
 
@@ -102,6 +104,8 @@ struct RawStats<'a> {
     total_generations: Option<&'a RawValue>,
     #[serde(borrow, default)]
     next_billing_date: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    last_updated: Option<&'a RawValue>,
     #[serde(borrow, default)]
     created_at: Option<&'a RawValue>,
 }
@@ -128,6 +132,7 @@ impl LegacyStats {
             descriptions: count("productDescriptionsGenerated", raw.product_descriptions_generated)?,
             total: count("totalGenerations", raw.total_generations)?,
             next_billing: time("nextBillingDate", raw.next_billing_date)?,
+            last_updated: instant(raw.last_updated),
             created_at: time("createdAt", raw.created_at)?,
         })
     }
@@ -231,6 +236,12 @@ impl Legacy {
             };
             (sum, least.min(sum))
         })
+    }
+
+    /// When it was written last, by its own word.
+    pub(crate) fn newest(&self) -> Timestamp {
+        let entry = self.entries.last().map(|entry| entry.at);
+        self.stats.last_updated.max(entry).unwrap_or(self.stats.created_at)
     }
 
     /// Whether the history explains the balance. One that does not may just be in the middle of a change: the module

@@ -17,7 +17,7 @@ use crate::plans::{NotInCatalogue, Plan};
 /// The dates of the module before may be midnights of any time zone, and those of the plan too: what lies so close to a
 /// billing is that billing.
 const BILLING_SLACK_MS: u64 = 36 * 60 * 60 * 1_000;
-/// How many entries, hours and days one commit carries at most: Redis takes about a million words in one command.
+/// How many entries, hours and days one commit carries at most: a command of a store is bounded.
 const WRITTEN_MAX: usize = 500_000;
 /// The member of an entry's metadata with a content type that cannot be one.
 const LEGACY_CONTENT_TYPE: &str = "legacyContentType";
@@ -78,7 +78,7 @@ pub fn take_over(legacy: &Legacy, terms: Terms<'_>) -> Result<TakenOver, Takeove
     let next = replay.account.billing.next(zone);
     replay.report.billing = Some((stats.next_billing, next))
         .filter(|(old, next)| old.as_millis().abs_diff(next.as_millis()) > BILLING_SLACK_MS);
-    replay.account.imported = Some(Imported { at: terms.now, balance: stats.balance });
+    replay.account.imported = Some(Imported::of(stats, terms.now));
     let Replay { account, entries, usage, report, .. } = replay;
     if entries.len().saturating_add(usage.len()) > WRITTEN_MAX {
         return Err(DamagedLegacy::TooLong.into());

@@ -104,10 +104,13 @@ async fn what_keeps_it_from_going_on_is_said_in_one_line() {
     let locked = Redis::start_with(&["--requirepass", "another"]);
     let wrong_password = locked.url().replace("redis://", "redis://default:hunter2@");
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 6] = [
+    let empty_redis = Redis::start();
+    let empty = empty_redis.url();
+    let cases: [(&[&str], &str); 7] = [
+        (&["--redis", &url, "--from", &empty], "there is no user of the module before in Redis at 127.0.0.1"),
         (&["--redis", &url, "--user", "nobody"], "there is no such user in Redis at 127.0.0.1"),
         (&["--redis", &url, "--user", "no body"], "a user id is 1 to 128 of"),
-        (&["--redis", &url, "--from", "http://hunter2"], "--from: REDIS_URL is not a URL that Jeton can use"),
+        (&["--redis", &url, "--from", "http://hunter2"], "--from is not a URL that Jeton can use"),
         (&["--redis", &url, "--from", &wrong_password], "refuses the user or the password"),
         (&["--redis", &wrong_password], "refuses the user or the password"),
         (&[], "name the Redis of the old keys with --from or REDIS_URL"),
@@ -155,7 +158,11 @@ async fn a_line_that_breaks_costs_nothing() {
         let users = u32::from(command != "EXISTS");
         let line = process.wait_for_line(|line| line.starts_with("imported "));
         assert!(
-            line.contains(&format!("users {users}, entries {}, tokens {}, adjusted 0,", 4 * users, 5_095 * users)),
+            line.contains(&format!(
+                "users {users}, entries {}, tokens {}, billed 0, adjusted 0,",
+                4 * users,
+                5_095 * users
+            )),
             "{command}: {line}"
         );
         proxy.assert_used_up(command);

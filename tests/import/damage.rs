@@ -10,7 +10,7 @@ use crate::support::{
     verify::assert_sound,
 };
 
-const WHOLE: &str = "a whole number from 0 to 9007199254740991";
+const WHOLE: &str = "a whole number from 0 to 9007199254740991, in digits";
 const INSTANT: &str = "an RFC 3339 instant up to the year 9999";
 
 /// The usual user, whose stats say this.
@@ -30,8 +30,8 @@ fn cases() -> Vec<(Old, String)> {
         format!("{field} of entry 2 of the history, counted from the newest, is not {wanted}")
     };
     let mut cases = vec![
-        (stats("s-other", "memberId", "somebody"), "the stats object has another memberId".to_owned()),
-        (stats("s-nobody", "memberId", Value::Null), "the stats object has another memberId".to_owned()),
+        (stats("s-other", "memberId", "somebody"), "the stats object has another memberId, or none".to_owned()),
+        (stats("s-nobody", "memberId", Value::Null), "the stats object has another memberId, or none".to_owned()),
         (
             stats("s-early", "nextBillingDate", "2020-01-05T00:00:00.000Z"),
             "nextBillingDate of the stats object lies before its createdAt".to_owned(),
@@ -94,8 +94,11 @@ fn cases() -> Vec<(Old, String)> {
         cases.push((entry(&format!("e-timestamp-{kind}"), "timestamp", time), of_entry("timestamp", INSTANT)));
     }
     for field in ["memberId", "createdAt", "nextBillingDate", "tokenBalance"] {
-        let says =
-            if field == "memberId" { "the stats object has another memberId" } else { "of the stats object is not " };
+        let says = if field == "memberId" {
+            "the stats object has another memberId, or none"
+        } else {
+            "of the stats object is not "
+        };
         cases.push((Old::new(&format!("s-without-{field}"), &USUAL).without(field), says.to_owned()));
     }
     cases

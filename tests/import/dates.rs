@@ -13,7 +13,7 @@ use jeton::{
 use serde_json::json;
 
 use crate::support::{
-    legacy::{OPENING, Old},
+    legacy::{OPENING, Old, USUAL, billing_day},
     past::At,
     redis::Redis,
     verify::assert_sound,
@@ -119,16 +119,28 @@ async fn an_adjustment_does_not_move_the_months_that_were_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_would_be_billed_is_said_before() {
+    let redis = Redis::start();
+    let away = Old::new("away", &USUAL).with("createdAt", billing_day(-3));
+    away.with("nextBillingDate", billing_day(-2)).write(&redis);
+    for arguments in [&[][..], &["--apply"]] {
+        let imported = super::import(&redis, arguments);
+        assert_eq!(super::told(&imported)["away"], "4 entries, balance 5095, and 900 for 3 months since");
+        assert_eq!((imported.figure("tokens"), imported.figure("billed")), (5_095, 900), "{imported:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_day_that_is_none_of_the_plan_is_said() {
     let redis = Redis::start();
     let soon = |days: i64| {
-        let next = chrono::DateTime::parse_from_rfc3339(&crate::support::legacy::billing_day(1)).unwrap();
+        let next = chrono::DateTime::parse_from_rfc3339(&billing_day(1)).unwrap();
         (next + chrono::TimeDelta::days(days)).format("%Y-%m-%dT%H:%M:%S.000Z").to_string()
     };
     Old::new("on-it", &[("CREDIT", 5_000, OPENING, 9)]).with("nextBillingDate", json!(soon(1))).write(&redis);
     Old::new("off-it", &[("CREDIT", 5_000, OPENING, 9)]).with("nextBillingDate", json!(soon(3))).write(&redis);
     let told = super::told(&super::import_all(&redis));
-    let (old, next) = (soon(3), crate::support::legacy::billing_day(2));
+    let (old, next) = (soon(3), billing_day(2));
     assert_eq!(told.len(), 1);
     assert_eq!(
         told["off-it"],

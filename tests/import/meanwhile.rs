@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{import, import_all, taken, told};
 use crate::support::{
     client::Client,
-    legacy::{ARTICLE, Old, USUAL, history_key, old_keys},
+    legacy::{ARTICLE, Old, USUAL, billing_day, history_key, hours_ago, old_keys, stats_key},
     process::{Process, wait_until},
     proxy::{Fault, Proxy},
     redis::Redis,
@@ -120,6 +120,7 @@ async fn a_change_that_the_module_is_in_the_middle_of_is_waited_for() {
     let redis = Redis::start();
     // It has written the new balance, and not yet the entry.
     let after = Old::new("u", &[USUAL.as_slice(), &[("DEBIT", 3, ARTICLE, 1)]].concat());
+    let after = after.with("lastUpdated", hours_ago(0));
     let mut between = after.clone();
     between.entries.remove(0);
     between.write(&redis);
@@ -150,7 +151,7 @@ async fn a_change_that_the_module_is_in_the_middle_of_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_module_writes_afterwards_and_who_was_opened_without_it_are_named() {
     let redis = Redis::start();
-    for id in ["changed", "lost", "own", "own-and-damaged", "unchanged"] {
+    for id in ["billed", "changed", "lost", "own", "own-and-damaged", "rewritten", "unchanged"] {
         Old::new(id, &USUAL).write(&redis);
     }
     // A deployment without the setting was faster.
@@ -159,21 +160,33 @@ async fn what_the_module_writes_afterwards_and_who_was_opened_without_it_are_nam
     local.client().post("reservations", json!({"userId": "own-and-damaged", "amount": 9})).await.ok();
     redis.command::<()>(&["SET", "user:stats:own-and-damaged", "no JSON"]);
     let imported = import(&redis, &["--apply"]);
-    assert_eq!((imported.code, imported.figure("users"), imported.figure("to look at")), (1, 3, 2), "{imported:#?}");
+    assert_eq!((imported.code, imported.figure("users"), imported.figure("to look at")), (1, 5, 2), "{imported:#?}");
 
     Old::new("changed", &USUAL).with("tokenBalance", 5_092).write(&redis);
     redis.command::<()>(&["DEL", "user:stats:lost"]);
+    let billed = Old::new("billed", &USUAL).with("tokenBalance", 5_395).with("nextBillingDate", billing_day(2));
+    billed.write(&redis);
+    // A debit and a credit of the same amount.
+    Old::new("rewritten", &USUAL).with("lastUpdated", hours_ago(0)).write(&redis);
+    let billed = format!(
+        "was taken over before, with 5095, and the module before has changed it since, to 5395, what it billed among it, as its \
+         nextBillingDate went from {} to {}: those months are billed here, too",
+        billing_day(1),
+        billing_day(2)
+    );
     for arguments in [&[][..], &["--apply"]] {
         let again = import(&redis, arguments);
         let figures =
             ["users", "imported before", "own accounts", "unreadable", "to look at"].map(|name| again.figure(name));
-        assert_eq!((again.code, figures), (1, [0, 3, 2, 0, 4]), "{again:#?}");
+        assert_eq!((again.code, figures), (1, [0, 5, 2, 0, 6]), "{again:#?}");
         let told = told(&again);
         let expected = [
+            ("billed", &*billed),
+            ("rewritten", "was taken over before, with 5095, and the module before has changed it since, to 5095"),
             ("changed", "was taken over before, with 5095, and the module before has changed it since, to 5092"),
             (
                 "lost",
-                "was taken over before, with 5095, and the module before has changed it since, to a balance that cannot be read",
+                "was taken over before, with 5095, and the module before has changed it since, to something that cannot be read",
             ),
             ("own", "has an account of its own with 4997, and the module before has 5095: left alone"),
             (
@@ -181,11 +194,32 @@ async fn what_the_module_writes_afterwards_and_who_was_opened_without_it_are_nam
                 "has an account of its own with 5000, and the module before has a balance that cannot be read: left alone",
             ),
         ];
-        assert_eq!(told.len(), 4, "{told:#?}");
+        assert_eq!(told.len(), 6, "{told:#?}");
         for (id, says) in expected {
             assert_eq!(told[id], says);
         }
     }
     assert_eq!(local.client().stats("own").await["tokenBalance"], 4_997);
-    assert_sound(&redis.url(), 5);
+    assert_sound(&redis.url(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_keys_vanish_in_the_middle_is_not_opened_as_somebody_new() {
+    let redis = Redis::start();
+    Old::new("u", &USUAL).write(&redis);
+    let proxy = Proxy::start(redis.port()).await;
+    proxy.fail("HMGET", &[Fault::Paused; 2]);
+    let url = proxy.url();
+    let importing =
+        tokio::task::spawn_blocking(move || run("import", Path::new("/"), &["--apply"], &[("REDIS_URL", &url)]));
+    // It has looked whether there is an account, then read the keys.
+    proxy.paused().await;
+    proxy.go_on();
+    proxy.paused().await;
+    redis.command::<()>(&["DEL", &stats_key("u"), &history_key("u")]);
+    proxy.go_on();
+    let imported = importing.await.unwrap();
+    assert_eq!((imported.code, imported.figure("users")), (0, 1), "{imported:#?}");
+    let local = Local::start(tempfile::tempdir().unwrap().path(), &["--redis", &redis.url()], &[]);
+    assert_eq!(taken(&local.client(), "u").await.0["tokenBalance"], 5_095);
 }

@@ -21,7 +21,7 @@ const DOCUMENT: &str = concat!(
     r#""lastEntry":"1792577220000-1","billing":{"firstMonth":"2026-12-01","day":5,"periodsBilled":0},"#,
     r#""tokensUsed":5,"generations":{"ARTICLE":0,"PRODUCT_DESCRIPTION":1},"#,
     r#""grants":[{"source":"initial","remaining":4993,"granted":5000}],"archives":0,"days":{"last":739910,"spent":[3]},"#,
-    r#""usage":{"hour":497938,"spent":{"ARTICLE":[0,0,3,1]}},"imported":{"at":1795176000000,"balance":4993},"#,
+    r#""usage":{"hour":497938,"spent":{"ARTICLE":[0,0,3,1]}},"imported":{"at":1795176000000,"balance":4993,"nextBilling":1796428800000},"#,
     r#""carried":{"tokensUsed":2,"generations":{"ARTICLE":-1,"PRODUCT_DESCRIPTION":1}}}"#,
 );
 
@@ -40,7 +40,7 @@ fn its_document_is_as_written_here() {
     let user = UserId::new("somebody").unwrap();
     assert_eq!(Account::from_document(DOCUMENT, &user).unwrap(), account);
     for (part, damaged) in [
-        (r#""balance":4993}"#, r#""balance":4993,"by":"x"}"#),
+        (r#""nextBilling":1796428800000}"#, r#""nextBilling":1796428800000,"by":"x"}"#),
         (r#""at":1795176000000,"#, ""),
         (r#""carried":{"tokensUsed":2,"#, r#""carried":{"tokensUsed":2.5,"#),
         (r#""carried":{"tokensUsed":2,"#, r#""carried":{"tokens":2,"#),

@@ -35,11 +35,12 @@ impl Old {
         let count = |what: &str| moves.iter().filter(|each| each.0 == "DEBIT" && each.2 == what).count();
         let (articles, descriptions) = (count(ARTICLE), count(DESCRIPTION));
         let created = moves.iter().map(|each| each.3).max().unwrap_or(24);
+        let updated = moves.iter().map(|each| each.3).min().unwrap_or(24);
         let stats = json!({"memberId": id, "tokenBalance": (sum("CREDIT") - sum("DEBIT")).max(0),
             "tokensUsed": sum("DEBIT"),
             "articlesGenerated": articles, "productDescriptionsGenerated": descriptions,
             "totalGenerations": articles + descriptions, "nextBillingDate": billing_day(1),
-            "lastBillingDate": billing_day(0), "lastUpdated": hours_ago(0), "createdAt": hours_ago(created)});
+            "lastBillingDate": billing_day(0), "lastUpdated": hours_ago(updated), "createdAt": hours_ago(created)});
         Self { id: id.to_owned(), stats, entries: moves.iter().enumerate().map(entry).rev().collect() }
     }
 

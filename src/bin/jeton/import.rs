@@ -82,6 +82,7 @@ async fn import(arguments: ImportArguments) -> Result<Tally, String> {
     let ways = Ways { source, store, catalogue, locale: config.locale, surroundings: Arc::new(System) };
     let run = Arc::new(Import::new(ways, apply, sender));
     let line = || format!("{}, {:.1} s", run.tally(), begun.elapsed().as_secs_f64());
+    let nobody = if user.is_some() { "no such user" } else { "no user of the module before" };
     let mut working = tokio::spawn(work(Arc::clone(&run), user));
     let mut ticks = interval(PROGRESS_EVERY);
     ticks.reset();
@@ -101,7 +102,7 @@ async fn import(arguments: ImportArguments) -> Result<Tally, String> {
 
     let worked = worked.map_err(ImportError::from).flatten();
     if !worked.map_err(|error| format!("{error} (so far: {})", line()))? {
-        return Err(format!("there is no such user in {from}"));
+        return Err(format!("there is {nobody} in {from}"));
     }
     let done = if apply { "imported" } else { "would import" };
     log::write(&format!("{done} from {from} into {to}: {}", line()));
@@ -119,13 +120,13 @@ fn source(from: Option<String>, place: &Place, config: &Config) -> Result<Legacy
     // Whoever vouches for the Redis of the accounts is not asked about one without TLS.
     let authorities = config.redis_ca.as_ref().filter(|_| url.starts_with("rediss://"));
     LegacySource::new(&url, authorities)
-        .map_err(|error| if named { format!("--from: {error}") } else { error.to_string() })
+        .map_err(|error| error.to_string().replace("REDIS_URL", if named { "--from" } else { "REDIS_URL" }))
 }
 
-/// Goes through one user or all: whether there is such a user.
+/// Goes through one user or all: whether there is anybody.
 async fn work(run: Arc<Import>, user: Option<UserId>) -> Result<bool, ImportError> {
     match user {
         Some(user) => run.one(&user).await,
-        None => run.all().await.map(|()| true),
+        None => run.all().await,
     }
 }
