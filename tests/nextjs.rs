@@ -1,12 +1,13 @@
 //! The example in `examples/nextjs`: its one command starts it as it is deployed, and what a user does with it happens in a real browser.
 
-use std::{fs, path::PathBuf, process::Command, sync::LazyLock};
+use std::{fs, path::PathBuf, sync::LazyLock};
 
 use rustix::process::Signal;
 
 use crate::support::{
     node, package,
     process::{Process, free_port, kill_in_group, programs_in_group, wait_until},
+    scenario::Scenario,
     server::{Local, Settings},
     vercel::root,
 };
@@ -18,12 +19,8 @@ const KEY: &str = "secret-of-the-tests";
 fn built() -> PathBuf {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
         package::built();
-        let folder = root().join("examples/nextjs");
-        let locked = fs::read(folder.join("package-lock.json")).unwrap();
-        let installed = fs::read(folder.join("node_modules/installed.json")).is_ok_and(|installed| installed == locked);
-        assert!(installed, "examples/nextjs/node_modules is not as it is locked: run ./test, which installs it");
-        let mut node = Command::new("node");
-        let output = node.current_dir(&folder).env("PATH", node::path()).arg("packages.mjs").output().unwrap();
+        let folder = node::package("examples/nextjs");
+        let output = node::command(&folder).arg("packages.mjs").output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "the example does not build:\n{}", String::from_utf8_lossy(&said));
         folder
@@ -51,8 +48,8 @@ impl Example {
 
     /// Starts it, and leaves it to the caller whether it comes up.
     fn begin(port: u16, settings: Settings<'_>) -> Process {
-        let mut node = Command::new("node");
-        node.current_dir(built()).env("PATH", node::path()).env_remove("JETON_URL").env_remove("COOKIE_SECRET");
+        let mut node = node::command(&built());
+        node.env_remove("JETON_URL").env_remove("COOKIE_SECRET");
         node.env("JETON_BIN", env!("CARGO_BIN_EXE_jeton")).env("JETON_API_KEY", KEY).env("PORT", port.to_string());
         node.envs(settings.iter().copied());
         Process::start_group(node.args(["start.mjs", "--production"]))
@@ -68,29 +65,9 @@ impl Example {
     }
 }
 
-/// A scenario that runs.
-struct Scenario(Process);
-
-impl Scenario {
-    /// Starts `tests/nextjs/{name}.mjs` on the application and the Jeton at these addresses.
-    fn start(name: &str, application: &str, jeton: &str) -> Self {
-        node::tool("browser");
-        let mut node = Command::new("node");
-        node.current_dir(root()).env("PATH", node::path());
-        Self(Process::start_group(node.arg(format!("tests/nextjs/{name}.mjs")).args([application, jeton, KEY])))
-    }
-
-    /// Waits until it says this.
-    fn says(&self, wanted: &str) {
-        let line = self.0.wait_for_line(|line| line == wanted || line.starts_with("failed: "));
-        assert!(line == wanted, "{:#?}", self.0.lines());
-    }
-
-    /// Waits for its good end.
-    fn succeeds(mut self) {
-        self.says("done");
-        assert!(self.0.wait(), "{:#?}", self.0.lines());
-    }
+/// Starts `tests/nextjs/{name}.mjs` on the application and the Jeton at these addresses.
+fn scenario(name: &str, application: &str, jeton: &str) -> Scenario {
+    Scenario::start(root(), &format!("tests/nextjs/{name}.mjs"), &[application, jeton, KEY], &[])
 }
 
 #[test]
@@ -100,7 +77,7 @@ fn one_command_starts_it_and_a_user_generates_runs_out_buys_and_goes_on() {
     let example = Example::start(free_port(), &settings);
     let jeton = format!("http://127.0.0.1:{port}");
     // One beside the other: they are different users.
-    let scenarios = ["story", "english"].map(|name| Scenario::start(name, &example.application, &jeton));
+    let scenarios = ["story", "english"].map(|name| scenario(name, &example.application, &jeton));
     for scenario in scenarios {
         scenario.succeeds();
     }
@@ -132,7 +109,7 @@ fn a_jeton_that_is_away_is_told_and_waited_for() {
     };
     let mut local = start();
     let example = Example::start(port, &[("JETON_URL", local.base())]);
-    let scenario = Scenario::start("outage", &example.application, local.base());
+    let scenario = scenario("outage", &example.application, local.base());
     scenario.says("stop it");
     local.process.kill();
     scenario.says("start it");
@@ -164,8 +141,7 @@ fn browsers_get_nothing_of_the_server() {
 #[test]
 fn the_guides_code_compiles() {
     built();
-    let mut node = Command::new("node");
-    let output = node.current_dir(root()).env("PATH", node::path()).arg("tests/nextjs/blocks.mjs").output().unwrap();
+    let output = node::command(root()).arg("tests/nextjs/blocks.mjs").output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
 }

@@ -1,45 +1,19 @@
 //! The page in a real browser: each test starts what the page needs, and a scenario of `tests/browser` looks at it.
 
-use std::{fs, process::Command};
+use std::fs;
 
-use crate::support::{
-    node,
-    process::{Process, free_port},
-    redis::Redis,
-    server::Local,
-    vercel::root,
-};
+use crate::support::{process::free_port, redis::Redis, scenario::Scenario, server::Local, vercel::root};
 
-/// A scenario that runs.
-struct Scenario(Process);
-
-impl Scenario {
-    /// Starts `tests/browser/{name}.mjs` on the server at `url`.
-    fn start(name: &str, url: &str) -> Self {
-        node::tool("browser");
-        let mut node = Command::new("node");
-        node.current_dir(root()).env("PATH", node::path());
-        Self(Process::start_group(node.arg(format!("tests/browser/{name}.mjs")).arg(url)))
-    }
-
-    /// Waits until it says this.
-    fn says(&self, wanted: &str) {
-        let line = self.0.wait_for_line(|line| line == wanted || line.starts_with("failed: "));
-        assert!(line == wanted, "{:#?}", self.0.lines());
-    }
-
-    /// Waits for its good end.
-    fn succeeds(mut self) {
-        self.says("done");
-        assert!(self.0.wait(), "{:#?}", self.0.lines());
-    }
+/// Starts `tests/browser/{name}.mjs` on the server at `url`.
+fn scenario(name: &str, url: &str) -> Scenario {
+    Scenario::start(root(), &format!("tests/browser/{name}.mjs"), &[url], &[])
 }
 
 /// A local server on a folder of its own, with these settings, as a scenario sees it.
 fn shows(scenario: &str, settings: &[(&str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
     let local = Local::start(folder.path(), &[], settings);
-    Scenario::start(scenario, local.base()).succeeds();
+    self::scenario(scenario, local.base()).succeeds();
 }
 
 #[test]
@@ -83,7 +57,7 @@ fn a_server_that_is_killed_and_starts_again_is_found_again() {
     let start = |port| Local::start_on(port, folder.path(), &[], &[]);
     let port = free_port();
     let mut local = start(port);
-    let scenario = Scenario::start("outage", local.base());
+    let scenario = scenario("outage", local.base());
     scenario.says("stop it");
     local.process.kill();
     scenario.says("start it");
@@ -97,7 +71,7 @@ fn a_store_that_is_away_is_waited_for() {
     let directory = data.path().to_str().unwrap();
     let mut redis = Redis::start_with(&["--dir", directory, "--appendonly", "yes", "--appendfsync", "always"]);
     let local = Local::start(folder.path(), &["--redis", &redis.url()], &[]);
-    let scenario = Scenario::start("outage", local.base());
+    let scenario = scenario("outage", local.base());
     scenario.says("stop it");
     redis.stop();
     scenario.says("start it");

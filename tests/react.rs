@@ -1,39 +1,20 @@
 //! The React part of the package in `client/`, in a real browser: each test starts the Jeton that a scenario of `client/tests/react` needs,
 //! and whose pages may call it.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
 use crate::support::{
-    node,
     package::{self, SERVER},
-    process::{Process, free_port},
+    process::free_port,
+    scenario::Scenario,
     server::{Local, SHORT_STREAMS},
     vercel::root,
 };
 
-/// A scenario that runs.
-struct Scenario(Process);
-
-impl Scenario {
-    /// Starts `client/tests/react/{name}.mjs` on the server at `url`; its pages come from this port.
-    fn start(name: &str, url: &str, site: u16) -> Self {
-        node::tool("browser");
-        let mut node = Command::new("node");
-        node.current_dir(package::built()).env("PATH", node::path()).env("JETON_API_KEY", "secret-of-the-tests");
-        Self(Process::start_group(node.arg(format!("tests/react/{name}.mjs")).args([url, &site.to_string()])))
-    }
-
-    /// Waits until it says this.
-    fn says(&self, wanted: &str) {
-        let line = self.0.wait_for_line(|line| line == wanted || line.starts_with("failed: "));
-        assert!(line == wanted, "{:#?}", self.0.lines());
-    }
-
-    /// Waits for its good end.
-    fn succeeds(mut self) {
-        self.says("done");
-        assert!(self.0.wait(), "{:#?}", self.0.lines());
-    }
+/// Starts `client/tests/react/{name}.mjs` on the server at `url`; its pages come from the port `site`.
+fn scenario(name: &str, url: &str, site: u16) -> Scenario {
+    let (script, site) = (format!("tests/react/{name}.mjs"), site.to_string());
+    Scenario::start(&package::built(), &script, &[url, &site], &[("JETON_API_KEY", "secret-of-the-tests")])
 }
 
 /// A local server in production on this port, with these settings, that pages from the port `site` may call.
@@ -48,7 +29,7 @@ fn shows(scenario: &str, settings: &[(&str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
     let site = free_port();
     let local = started(0, folder.path(), site, settings);
-    Scenario::start(scenario, local.base(), site).succeeds();
+    self::scenario(scenario, local.base(), site).succeeds();
 }
 
 #[test]
@@ -86,7 +67,7 @@ fn a_server_that_is_killed_and_starts_again_is_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let (port, site) = (free_port(), free_port());
     let mut first = started(port, folder.path(), site, &[]);
-    let scenario = Scenario::start("outage", first.base(), site);
+    let scenario = scenario("outage", first.base(), site);
     scenario.says("stop it");
     first.process.kill();
     scenario.says("start it");

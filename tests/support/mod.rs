@@ -15,6 +15,7 @@ pub(crate) mod past;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod scenario;
 pub(crate) mod server;
 pub(crate) mod service;
 pub(crate) mod sockets;

@@ -1,6 +1,12 @@
 //! What of the tests runs on Node, as ./test installs it.
 
-use std::{env, ffi::OsString, fs, path::PathBuf};
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use super::vercel::root;
 
@@ -19,4 +25,20 @@ pub(crate) fn tool(name: &str) -> PathBuf {
     let installed = fs::read(tool.join("installed.json")).is_ok_and(|installed| installed == locked);
     assert!(installed, "{} is not as tests/{name} has it locked: run ./test, which installs it", tool.display());
     tool
+}
+
+/// Node, which is to run in this folder.
+pub(crate) fn command(folder: &Path) -> Command {
+    let mut node = Command::new("node");
+    node.current_dir(folder).env("PATH", path());
+    node
+}
+
+/// The folder of a package of ours, in which ./test has installed what it has locked.
+pub(crate) fn package(name: &str) -> PathBuf {
+    let folder = root().join(name);
+    let locked = fs::read(folder.join("package-lock.json")).unwrap();
+    let installed = fs::read(folder.join("node_modules/installed.json")).is_ok_and(|installed| installed == locked);
+    assert!(installed, "{name}/node_modules is not as {name} has it locked: run ./test, which installs it");
+    folder
 }

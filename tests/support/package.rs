@@ -1,8 +1,8 @@
 //! The package in `client/`: built once for all tests, and its own tests, each run against what the test beside it has started.
 
-use std::{fs, path::PathBuf, process::Command, sync::LazyLock};
+use std::{path::PathBuf, process::Command, sync::LazyLock};
 
-use super::{node, process::Process, server::Settings, vercel::root};
+use super::{node, process::Process, server::Settings};
 
 /// Credentials, as the servers of the package's tests have them, and as the tests use them.
 pub(crate) const SERVER: [(&str, &str); 3] = [
@@ -16,10 +16,7 @@ const CRON: (&str, &str) = ("CRON_SECRET", "secret-of-the-cron");
 /// Its folder, with everything in it built from what stands there now.
 pub(crate) fn built() -> PathBuf {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
-        let folder = root().join("client");
-        let locked = fs::read(folder.join("package-lock.json")).unwrap();
-        let installed = fs::read(folder.join("node_modules/installed.json")).is_ok_and(|installed| installed == locked);
-        assert!(installed, "client/node_modules is not as client/ has it locked: run ./test, which installs it");
+        let folder = node::package("client");
         let mut npm = Command::new("npm");
         npm.current_dir(&folder).env("PATH", node::path()).args(["run", "--silent", "build"]);
         let output = npm.output().unwrap();
@@ -35,8 +32,7 @@ pub(crate) struct Tests(Process);
 impl Tests {
     /// Starts `client/tests/{name}.test.ts` on the server at `url`, with these settings beside.
     pub(crate) fn start(name: &str, url: &str, settings: Settings<'_>) -> Self {
-        let mut node = Command::new("node");
-        node.current_dir(built()).env("PATH", node::path());
+        let mut node = node::command(&built());
         node.env("JETON_URL", url).envs(CALLER).envs(settings.iter().copied());
         Self(Process::start_group(node.args([
             "--test-reporter=tap",
