@@ -15,15 +15,27 @@ let elsewhere = '';
 /** The files of the package, by their paths in it. */
 let files: string[] = [];
 
+interface Packed {
+  filename: string;
+  files: { path: string }[];
+}
+
+/** Packs what is in a folder, with these arguments beside. */
+async function packed(folder: string, args: string[]): Promise<Packed> {
+  const { stdout } = await run('npm', ['pack', '--json', ...args], { cwd: folder });
+  // What the build says comes before.
+  const [one] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as [Packed];
+  return one;
+}
+
 before(async () => {
   elsewhere = await mkdtemp(join(tmpdir(), 'jeton-'));
   // It is built by now: a build would change it under the other tests.
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', elsewhere], { cwd: here });
-  const [packed] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
-  files = packed.files.map(({ path }) => path);
+  const { filename, files: all } = await packed(here, ['--ignore-scripts', '--pack-destination', elsewhere]);
+  files = all.map(({ path }) => path);
   await writeFile(join(elsewhere, 'package.json'), '{"private":true,"type":"module"}');
   // With no network: it has no dependency that would have to come from anywhere.
-  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', '--omit=peer', join(elsewhere, packed.filename)], { cwd: elsewhere });
+  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', '--omit=peer', join(elsewhere, filename)], { cwd: elsewhere });
   for (const name of ['consumer.ts', 'models.ts']) await cp(join('tests/consumer', name), join(elsewhere, name));
   // What a consumer has beside, for the entries that stand on it.
   const modules = join(elsewhere, 'node_modules');
@@ -48,6 +60,18 @@ test('it holds what it needs, and nothing else', async () => {
     assert.ok(!text.includes(here) && !/\/(home|root|tmp|Users)\//.test(text), `${file} knows where it was built`);
     assert.doesNotMatch(text, /sourceMappingURL/, file);
   }
+});
+
+test('it is packed from the sources as they are, whatever was built before', async () => {
+  const copy = join(elsewhere, 'copy');
+  const left = ['node_modules', 'dist', 'tests'].map(name => join(here, name));
+  await cp(here, copy, { recursive: true, filter: source => !left.includes(source) });
+  await symlink(join(here, 'node_modules'), join(copy, 'node_modules'));
+  // What a source came to that is no longer there.
+  await mkdir(join(copy, 'dist'));
+  await writeFile(join(copy, 'dist/removed.js'), 'export {};');
+  const { files: anew } = await packed(copy, ['--dry-run']);
+  assert.deepEqual(anew.map(({ path }) => path), files);
 });
 
 test('its licences are the project\'s', async () => {
