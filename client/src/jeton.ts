@@ -208,6 +208,7 @@ export class Jeton {
    * as `lastEventId`, or with `0-0` to be told all of it. Scope `read`, or a session.
    *
    * @throws JetonProblem where coming back cannot help: a key, a session that cannot be renewed, or a field that is refused.
+   * @throws JetonUnexpected where something else than Jeton answers before the first event: the address is a wrong one.
    * @example
    * for await (const event of jeton.subscribe({ userId: 'alice' })) {
    *   if (event.event === 'stats') show(event.data.tokenBalance);
