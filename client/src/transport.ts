@@ -5,7 +5,7 @@ import { JetonError, JetonProblem, JetonUnexpected, JetonUnreachable } from './p
 import { prepared } from './request.js';
 import type { Call, ChangeOptions, Prepared } from './request.js';
 import type { Credential } from './session.js';
-import { jittered, pause, raced } from './waiting.js';
+import { jittered, pause } from './waiting.js';
 
 /** What the client was made with. */
 export interface TransportSettings {
@@ -103,7 +103,7 @@ export class Transport {
   async #send(request: Prepared, signal: AbortSignal): Promise<Response> {
     const { credential } = this.#settings;
     for (let renewed = false; ; renewed = true) {
-      const token = await raced(credential.get(), signal);
+      const token = await credential.get(signal);
       const response = await this.#fetch(request, token, signal);
       if (response.status !== 401 || !credential.drop(token) || renewed) return response;
       await response.body?.cancel();
