@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { isProblem, Jeton, JetonUnexpected } from 'jeton';
 import type { Event } from 'jeton';
-import { Answers } from './answers.js';
+import { Answers, refuse } from './answers.js';
 import { client, failure, somebody, spender, url } from './deployment.js';
 import { Follower } from './follower.js';
 import { Line } from './line.js';
@@ -218,6 +218,40 @@ test('a page that stands in for a Jeton that was there passes', async context =>
   const events = new Jeton({ url: answers.url }).subscribe()[Symbol.asyncIterator]();
   for (let round = 0; round < 3; round += 1) assert.equal((await events.next()).value?.event, 'resync');
   await events.return?.();
+  answers.close();
+});
+
+test('a line may be silent for ever', async () => {
+  const userId = await spender(1);
+  const follower = new Follower(jeton, userId, { silenceMs: Infinity });
+  await follower.caughtUp(userId);
+  // This takes a while: a line that was dead at once would be gone.
+  for (let debit = 0; debit < 3; debit += 1) await spend(userId);
+  await follower.toldAllOf(userId);
+  assert.deepEqual(follower.said, ['live']);
+});
+
+test('an event that is none of Jeton\'s is a line that breaks', async context => {
+  pauses(context);
+  const answers = await Answers.by((response, _, attempt) => {
+    streamed(response, attempt === 1 ? 'event: stats\nid: 1-0\ndata: null\n\n' : 'event: resync\ndata: {}\n\n');
+  });
+  const events = new Jeton({ url: answers.url }).subscribe()[Symbol.asyncIterator]();
+  assert.equal((await events.next()).value?.event, 'resync');
+  await events.return?.();
+  answers.close();
+});
+
+test('a wait that no timer takes is as long as one can be', async context => {
+  const asked = pauses(context);
+  const answers = await Answers.by((response, _, attempt) => {
+    if (attempt === 1) refuse(response, 429, 'rate_limited', { 'retry-after': '10000000' });
+    else streamed(response, 'event: resync\ndata: {}\n\n');
+  });
+  const events = new Jeton({ url: answers.url }).subscribe()[Symbol.asyncIterator]();
+  await events.next();
+  await events.return?.();
+  assert.deepEqual(asked, [2 ** 31 - 1]);
   answers.close();
 });
 
