@@ -39,4 +39,22 @@ await scenario(async ({ open, jeton, way }) => {
   await way.until(() => way.streams.size === 0);
   await pages[0].control('mount', true);
   await pages[0].shows('alice');
+
+  // One that is hidden while its components wait, and for so long that the account is given up, does not leave them waiting.
+  let asked = false;
+  const waiting = await open({ userId: 'bob', suspense: '', outside: '' }, {
+    prepare: async tab => {
+      await tab.addInitScript(lacking[0]);
+      await tab.clock.install();
+      await tab.route('**/session*', async route => {
+        if (asked) return route.continue();
+        asked = true; // This one is never answered.
+      });
+    },
+  });
+  await waiting.has('.fallback');
+  await hide(waiting, true);
+  await waiting.tab.clock.fastForward(35_000);
+  await hide(waiting, false);
+  await waiting.shows('bob');
 });
