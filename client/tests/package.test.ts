@@ -89,9 +89,9 @@ test('it needs nothing at run time', async () => {
   }
 });
 
-/** Compiles a file elsewhere, with a project of this name. */
-async function compiled(project: string, compilerOptions: object, file: string): Promise<void> {
-  await writeFile(join(elsewhere, `${project}.json`), JSON.stringify({ compilerOptions, files: [file] }));
+/** Compiles files elsewhere, with a project of this name. */
+async function compiled(project: string, compilerOptions: object, ...files: string[]): Promise<void> {
+  await writeFile(join(elsewhere, `${project}.json`), JSON.stringify({ compilerOptions, files }));
   const tsc = join(here, 'node_modules/typescript/bin/tsc');
   await run(process.execPath, [tsc, '--project', `${project}.json`], { cwd: elsewhere }).catch((error: { stdout: string }) => assert.fail(error.stdout));
 }
@@ -118,6 +118,18 @@ test('it compiles beside the AI SDK, whose own declarations are not right for ev
   const compilerOptions = { strict: true, exactOptionalPropertyTypes: true, target: 'es2022', lib: ['es2022', 'dom', 'dom.iterable'], types: [],
     module: 'esnext', moduleResolution: 'bundler', skipLibCheck: true, noEmit: true };
   await compiled('models', compilerOptions, 'models.ts');
+});
+
+test('the page and the route of the README compile, strictly', async () => {
+  const blocks = [...(await readFile('README.md', 'utf8')).matchAll(/^```(tsx?)\n(.*?)^```/gms)];
+  const whole = blocks.filter(([, , text]) => /from 'jeton\/react'|from '@\/auth'/.test(text ?? ''));
+  assert.equal(whole.length, 2);
+  const names = whole.map(([, kind], at) => `readme-${at}.${kind}`);
+  for (const [at, name] of names.entries()) await writeFile(join(elsewhere, name), whole[at]?.[2] ?? '');
+  await writeFile(join(elsewhere, 'auth.ts'), 'export declare function currentUser(): Promise<{ id: string } | undefined>;');
+  const compilerOptions = { strict: true, exactOptionalPropertyTypes: true, target: 'es2022', lib: ['es2022', 'dom', 'dom.iterable'], types: ['node'],
+    jsx: 'react-jsx', module: 'esnext', moduleResolution: 'bundler', skipLibCheck: true, noEmit: true, paths: { '@/auth': ['./auth.ts'] } };
+  await compiled('readme', compilerOptions, ...names);
 });
 
 test('each entry is there as a module, and nothing behind them is', async () => {
