@@ -133,22 +133,23 @@ async function* line(
 /** What an event says; undefined for kinds that came later. */
 function understand({ event, id, data }: StreamEvent): Event | undefined {
   switch (event) {
-    case 'stats': return { event, id, data: objectIn(data) };
-    case 'transaction': return { event, id, data: objectIn(data) };
+    case 'stats': return { event, id, data: said(data) };
+    case 'transaction': return { event, id, data: said(data) };
     case 'resync': return { event, id: null, data: {} };
     default: return undefined;
   }
 }
 
-/** The object that an event's data is. */
-function objectIn<Data>(data: string): Data {
+/** What an event's data says. */
+function said<Data>(data: string): Data {
+  let value;
   try {
-    const object = JSON.parse(data);
-    if (typeof object === 'object' && object !== null) return object;
+    value = JSON.parse(data);
   } catch {
-    // It is said below.
+    throw new JetonUnexpected('GET /api/events: an event is no JSON.', 200, { retriable: true });
   }
-  throw new JetonUnexpected('GET /api/events: an event is no JSON object.', 200, { retriable: true });
+  if (value !== null) return value;
+  throw new JetonUnexpected('GET /api/events: an event is null.', 200, { retriable: true });
 }
 
 /** Whether another line may fare better: not where a refusal is for good, nor where the call cannot be made, nor where Jeton never was. */
