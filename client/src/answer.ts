@@ -3,18 +3,21 @@
 import { JetonProblem, JetonUnexpected, JetonUnreachable } from './problem.js';
 import type { JetonError } from './problem.js';
 import type { Problem } from './types.js';
-import { raced } from './waiting.js';
+import { raced, timed } from './waiting.js';
 
 /** The JSON of a success. `name` is the call as errors name it. */
 export async function parsed<Answer>(response: Response, name: string): Promise<Answer> {
   if (!isOf(response, 'application/json')) throw await unexpected(response, name, 'is no JSON');
   const text = await response.text();
+  let answer;
   try {
-    return JSON.parse(text);
+    answer = JSON.parse(text);
   } catch {
     // It broke off where nothing else showed it.
     throw await unexpected(response, name, 'is JSON that is none', true);
   }
+  if (typeof answer === 'object' && answer !== null) return answer;
+  throw await unexpected(response, name, 'is no JSON object');
 }
 
 /** What an answer that is no success comes to. */
@@ -86,7 +89,7 @@ export class OpenAnswer {
     const silence = new AbortController();
     const timer = setTimeout(() => {
       silence.abort(new JetonUnreachable('timeout', `${this.#name}: nothing came for ${silenceMs} ms.`));
-    }, silenceMs);
+    }, timed(silenceMs));
     try {
       const { done, value } = await raced(raced(this.#reader.read(), this.#signal), silence.signal);
       return done ? undefined : value;

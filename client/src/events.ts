@@ -24,6 +24,8 @@ export interface SubscribeOptions extends Omit<CallOptions, 'retries'> {
 const SILENCE_MS = 45_000;
 /** How long to wait before coming back, in milliseconds, where the stream has not said it, and where coming back has failed again and again. */
 const RETRY_MS = 1_000;
+/** The least of such pauses: a stream may ask for less, and does not get it. */
+const PAUSE_MIN_MS = 50;
 const PAUSE_MAX_MS = 30_000;
 
 /** The events of an account. Each iteration is a subscription of its own, which ends with it: also while it waits. */
@@ -68,6 +70,8 @@ async function* follow(
   const { onConnection, silenceMs = SILENCE_MS } = options;
   const place = { lastEventId: input.lastEventId, retryMs: RETRY_MS };
   let live = false;
+  /** Whether Jeton has been there. An answer that is none of its own is a wrong address before, and after it a proxy's, which passes. */
+  let known = false;
   /** How many lines in a row brought nothing. */
   let failures = 0;
   for (;;) {
@@ -76,6 +80,7 @@ async function* follow(
     try {
       for await (const event of line(transport, { ...input, ...place }, { ...options, signal, silenceMs }, ms => { place.retryMs = ms; })) {
         failures = 0;
+        known = true;
         if (event.id !== null) place.lastEventId = event.id;
         if (!live) onConnection?.('live');
         live = true;
@@ -83,12 +88,12 @@ async function* follow(
         signal.throwIfAborted();
       }
     } catch (error) {
-      if (signal.aborted || !(error instanceof JetonError) || !comesBack(error)) throw error;
+      if (signal.aborted || !(error instanceof JetonError) || !comesBack(error, known)) throw error;
       live = false;
       onConnection?.('lost', error);
       wait = retryAfterMs(error);
     }
-    await pause(Math.max(wait, jittered(Math.min(place.retryMs * 2 ** failures, PAUSE_MAX_MS))), signal);
+    await pause(Math.max(wait, jittered(Math.min(Math.max(place.retryMs, PAUSE_MIN_MS) * 2 ** failures, PAUSE_MAX_MS))), signal);
   }
 }
 
@@ -127,19 +132,27 @@ async function* line(
 
 /** What an event says; undefined for kinds that came later. */
 function understand({ event, id, data }: StreamEvent): Event | undefined {
-  try {
-    switch (event) {
-      case 'stats': return { event, id, data: JSON.parse(data) };
-      case 'transaction': return { event, id, data: JSON.parse(data) };
-      case 'resync': return { event, id: null, data: {} };
-      default: return undefined;
-    }
-  } catch {
-    throw new JetonUnexpected('GET /api/events: an event is no JSON.', 200, { retriable: true });
+  switch (event) {
+    case 'stats': return { event, id, data: said(data) };
+    case 'transaction': return { event, id, data: said(data) };
+    case 'resync': return { event, id: null, data: {} };
+    default: return undefined;
   }
 }
 
-/** Whether another line may fare better: not where a refusal is for good, nor where the call cannot be made. */
-function comesBack(error: JetonError): boolean {
-  return error.retriable || error instanceof JetonUnexpected;
+/** What an event's data says. */
+function said<Data>(data: string): Data {
+  let value;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    throw new JetonUnexpected('GET /api/events: an event is no JSON.', 200, { retriable: true });
+  }
+  if (value !== null) return value;
+  throw new JetonUnexpected('GET /api/events: an event is null.', 200, { retriable: true });
+}
+
+/** Whether another line may fare better: not where a refusal is for good, nor where the call cannot be made, nor where Jeton never was. */
+function comesBack(error: JetonError, known: boolean): boolean {
+  return error.retriable || (known && error instanceof JetonUnexpected);
 }

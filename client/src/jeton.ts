@@ -4,7 +4,7 @@ import { subscription } from './events.js';
 import type { SubscribeOptions } from './events.js';
 import { exported } from './export.js';
 import type { PriceTable } from './prices.js';
-import { JetonError } from './problem.js';
+import { JetonError, JetonUnexpected } from './problem.js';
 import { newKey } from './request.js';
 import type { CallOptions, ChangeOptions, QueryInput } from './request.js';
 import { Credential } from './session.js';
@@ -136,12 +136,7 @@ export class Jeton {
    * for await (const { amount } of jeton.transactions({ userId: 'alice', type: 'DEBIT' })) sum += amount;
    */
   async *transactions(input: Omit<TransactionsInput, 'cursor'> = {}, options?: CallOptions): AsyncGenerator<Transaction, void, void> {
-    let cursor: string | null | undefined;
-    do {
-      const page: TransactionPage = await this.listTransactions({ ...input, ...cursor && { cursor } }, options);
-      yield* page.transactions;
-      cursor = page.nextCursor;
-    } while (cursor !== null);
+    yield* walked(cursor => this.listTransactions({ ...input, ...cursor }, options), ({ transactions }) => transactions);
   }
 
   /**
@@ -174,12 +169,7 @@ export class Jeton {
 
   /** All accounts, read a page (of `limit`) at a time. Scope `admin`. */
   async *accounts(input: Omit<AccountsInput, 'cursor'> = {}, options?: CallOptions): AsyncGenerator<Account, void, void> {
-    let cursor: string | null | undefined;
-    do {
-      const page: AccountPage = await this.listAccounts({ ...input, ...cursor && { cursor } }, options);
-      yield* page.accounts;
-      cursor = page.nextCursor;
-    } while (cursor !== null);
+    yield* walked(cursor => this.listAccounts({ ...input, ...cursor }, options), ({ accounts }) => accounts);
   }
 
   /** Gives a user another plan, caps of their own, or both. Scope `admin`. */
@@ -208,6 +198,7 @@ export class Jeton {
    * as `lastEventId`, or with `0-0` to be told all of it. Scope `read`, or a session.
    *
    * @throws JetonProblem where coming back cannot help: a key, a session that cannot be renewed, or a field that is refused.
+   * @throws JetonUnexpected where something else than Jeton answers before the first event: the address is a wrong one.
    * @example
    * for await (const event of jeton.subscribe({ userId: 'alice' })) {
    *   if (event.event === 'stats') show(event.data.tokenBalance);
@@ -223,6 +214,22 @@ export class Jeton {
 
   #change<Answer>(method: 'POST' | 'PATCH', path: string, body: object, options: ChangeOptions | undefined): Promise<Answer> {
     return this.#transport.json({ method, path, body }, { ...options, idempotencyKey: options?.idempotencyKey ?? newKey() });
+  }
+}
+
+/** All entries of all pages, each page read when it is come to. */
+async function* walked<Page extends { nextCursor: string | null }, Entry>(
+  read: (cursor: { cursor?: string }) => Promise<Page>,
+  entries: (page: Page) => Entry[],
+): AsyncGenerator<Entry, void, void> {
+  for (let cursor: string | null | undefined; cursor !== null;) {
+    const page = await read(cursor === undefined ? {} : { cursor });
+    const { nextCursor } = page;
+    const isOne = Array.isArray(entries(page)) && (nextCursor === null || (typeof nextCursor === 'string' && nextCursor !== ''));
+    // To end here would be to say that there is no more, and to go on might have no end.
+    if (!isOne) throw new JetonUnexpected('A page of Jeton does not say what is on it, or whether it is the last.', 200);
+    yield* entries(page);
+    cursor = nextCursor;
   }
 }
 

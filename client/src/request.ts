@@ -55,6 +55,7 @@ export interface Prepared {
 export function prepared(root: URL, call: Call, options: ChangeOptions): Prepared {
   const url = new URL(root.pathname.replace(/\/$/, '') + call.path, root);
   for (const [name, value] of Object.entries(call.query ?? {})) {
+    if (value === null) throw new JetonError('invalid_argument', `\`${name}\` is null: leave it out.`);
     if (value !== undefined) url.searchParams.set(name, written(name, value));
   }
   const headers = new Headers({ accept: call.accept, ...call.headers });

@@ -1,6 +1,7 @@
 /** Who calls: the key of a service, or the session of a user. */
 
 import { JetonError, JetonUnreachable } from './problem.js';
+import { raced } from './waiting.js';
 
 /** A user token, or what gets one. */
 export type SessionSource = string | (() => string | Promise<string>);
@@ -16,6 +17,9 @@ export class Credential {
   /** When the token is to be replaced, by this machine's clock. */
   #staleAt = Infinity;
   #asking: Promise<string> | undefined;
+  /** How many times it was asked for, and which of them the token is of. */
+  #asked = 0;
+  #given = 0;
 
   constructor(key: string | undefined, session: SessionSource | undefined) {
     if (key !== undefined && session !== undefined) {
@@ -30,13 +34,18 @@ export class Credential {
     this.#source = session;
   }
 
-  /** The key or token; undefined for callers who have none. */
-  async get(): Promise<string | undefined> {
+  /** The key or token; undefined for callers who have none. The signal ends the waiting for it. */
+  async get(signal: AbortSignal): Promise<string | undefined> {
     if (typeof this.#source !== 'function') return this.#key ?? this.#token;
     if (this.#token !== undefined && Date.now() < this.#staleAt) return this.#token;
     // All calls that need it at the same time ask for it once.
-    this.#asking ??= this.#ask(this.#source).finally(() => { this.#asking = undefined; });
-    return this.#asking;
+    const asking = this.#asking ??= this.#ask(this.#source);
+    try {
+      return await raced(asking, signal);
+    } finally {
+      // It has come to its end, or somebody has waited in vain: whoever comes next asks anew, in case that one hangs.
+      if (this.#asking === asking) this.#asking = undefined;
+    }
   }
 
   /** This one was refused. Says whether there may be another, which is then got anew. */
@@ -48,6 +57,7 @@ export class Credential {
   }
 
   async #ask(source: () => string | Promise<string>): Promise<string> {
+    const asked = this.#asked += 1;
     let token;
     try {
       token = await source();
@@ -55,8 +65,13 @@ export class Credential {
       if (error instanceof JetonError) throw error;
       throw new JetonUnreachable('unreachable', 'There is no session: what gets one failed.', { cause: error });
     }
-    this.#token = checked('session', token);
-    this.#staleAt = Date.now() + lifeLeftMs(token);
+    checked('session', token);
+    // What was asked for later may have come before.
+    if (asked > this.#given) {
+      this.#given = asked;
+      this.#token = token;
+      this.#staleAt = Date.now() + lifeLeftMs(token);
+    }
     return token;
   }
 }

@@ -34,7 +34,7 @@ let client: Jeton | undefined;
  * @throws JetonError
  */
 export async function getUserStats(userId: string): Promise<Stats> {
-  return jeton().getStats({ userId });
+  return jeton().getStats(user(userId));
 }
 
 /**
@@ -66,7 +66,7 @@ export async function recordGeneration(
   tokenCost?: number,
   description?: string,
 ): Promise<StatsResult> {
-  return outcome(userId, jeton().recordGeneration({ userId, contentType, tokenCost, description }));
+  return outcome(userId, jeton().recordGeneration({ ...user(userId), contentType, tokenCost, description }));
 }
 
 /**
@@ -75,7 +75,7 @@ export async function recordGeneration(
  * @throws JetonError
  */
 export async function addTokens(userId: string, amount: number, description?: string): Promise<StatsResult> {
-  return outcome(userId, jeton().addTokens({ userId, amount, description }));
+  return outcome(userId, jeton().addTokens({ ...user(userId), amount, description }));
 }
 
 /**
@@ -84,7 +84,7 @@ export async function addTokens(userId: string, amount: number, description?: st
  * @throws JetonError
  */
 export async function resetStats(userId: string): Promise<StatsResult> {
-  return outcome(userId, jeton().reset({ userId }));
+  return outcome(userId, jeton().reset(user(userId)));
 }
 
 /**
@@ -93,9 +93,9 @@ export async function resetStats(userId: string): Promise<StatsResult> {
  * @throws JetonError
  */
 export async function getTransactionHistory(userId: string, limit?: number): Promise<Transaction[]> {
-  if (limit === undefined || !(limit > PAGE_MAX)) return (await jeton().listTransactions({ userId, limit })).transactions;
+  if (limit === undefined || !(limit > PAGE_MAX)) return (await jeton().listTransactions({ ...user(userId), limit })).transactions;
   const history: Transaction[] = [];
-  for await (const transaction of jeton().transactions({ userId, limit: PAGE_MAX })) {
+  for await (const transaction of jeton().transactions({ ...user(userId), limit: PAGE_MAX })) {
     history.push(transaction);
     if (history.length >= limit) break;
   }
@@ -112,6 +112,12 @@ async function outcome(userId: string, change: Promise<Result>): Promise<StatsRe
     const { problem, message } = error;
     return { success: false, message, stats: 'stats' in problem ? problem.stats : await getUserStats(userId) };
   }
+}
+
+/** Whose account. Without anybody, as where an `await` was forgotten, a server in development would take its test user. */
+function user(userId: string): { userId: string } {
+  if (typeof userId === 'string') return { userId };
+  throw new JetonError('invalid_argument', `\`userId\` is ${userId === null ? 'null' : `of the type ${typeof userId}`}, and not a string.`);
 }
 
 /** Whether the account is why it was refused, and not the call. */

@@ -5,7 +5,7 @@ import { JetonError, JetonProblem, JetonUnexpected, JetonUnreachable } from './p
 import { prepared } from './request.js';
 import type { Call, ChangeOptions, Prepared } from './request.js';
 import type { Credential } from './session.js';
-import { jittered, pause, raced } from './waiting.js';
+import { jittered, pause, timed } from './waiting.js';
 
 /** What the client was made with. */
 export interface TransportSettings {
@@ -77,7 +77,7 @@ export class Transport {
     const letGo = (): void => signal?.removeEventListener('abort', abort);
     signal?.addEventListener('abort', abort, { once: true });
     const late = new JetonUnreachable('timeout', `${request.name}: no whole answer came within ${timeoutMs} ms.`);
-    const timer = setTimeout(() => attempt.abort(late), timeoutMs);
+    const timer = setTimeout(() => attempt.abort(late), timed(timeoutMs));
     let kept = false;
     try {
       const response = await this.#send(request, attempt.signal);
@@ -103,7 +103,7 @@ export class Transport {
   async #send(request: Prepared, signal: AbortSignal): Promise<Response> {
     const { credential } = this.#settings;
     for (let renewed = false; ; renewed = true) {
-      const token = await raced(credential.get(), signal);
+      const token = await credential.get(signal);
       const response = await this.#fetch(request, token, signal);
       if (response.status !== 401 || !credential.drop(token) || renewed) return response;
       await response.body?.cancel();

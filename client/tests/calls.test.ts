@@ -158,3 +158,16 @@ test('a deployment below a path is found there', async () => {
   await client({ key: undefined, url: `${setting('JETON_URL')}/ledger/`, fetch: fetched }).getHealth();
   assert.deepEqual(asked, [`${setting('JETON_URL')}/ledger/api/health`]);
 });
+
+test('a call may take for ever', async () => {
+  for (const timeoutMs of [Infinity, 2 ** 31]) {
+    const slow: typeof fetch = async (...request) => {
+      const response = await fetch(...request);
+      // Longer than a timer that takes no such time, whose end would come first.
+      await new Promise(resolve => setTimeout(resolve, 20));
+      return response;
+    };
+    const { status } = await client({ timeoutMs, retries: 0, fetch: slow }).getHealth();
+    assert.equal(status, 'ok');
+  }
+});

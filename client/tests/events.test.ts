@@ -1,10 +1,12 @@
 /** Following an account over streams that end, each after a second, and lines that break. */
 
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { isProblem } from 'jeton';
+import { isProblem, Jeton, JetonUnexpected } from 'jeton';
 import type { Event } from 'jeton';
+import { Answers, refuse } from './answers.js';
 import { client, failure, somebody, spender, url } from './deployment.js';
 import { Follower } from './follower.js';
 import { Line } from './line.js';
@@ -186,4 +188,80 @@ test('what coming back cannot help is thrown', async () => {
     const error = await failure(events[Symbol.asyncIterator]().next());
     assert.ok(isProblem(error, code), inspect(error));
   }
+});
+
+test('where there is no Jeton, that is thrown', async () => {
+  const rows: [number, Record<string, string>][] = [
+    [404, { 'content-type': 'text/html' }], [308, { location: 'https://tokens.example/' }], [200, { 'content-type': 'text/html' }],
+    [401, { 'content-type': 'text/html' }],
+  ];
+  for (const [status, headers] of rows) {
+    const answers = await Answers.by(response => response.writeHead(status, headers).end('<html>'));
+    const error = await failure(new Jeton({ url: answers.url }).subscribe()[Symbol.asyncIterator]().next());
+    assert.ok(error instanceof JetonUnexpected && error.status === status, inspect(error));
+    assert.equal(answers.requests.length, 1);
+    answers.close();
+  }
+});
+
+/** A stream of Jeton's with these lines. */
+function streamed(response: ServerResponse, lines: string): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream' }).end(lines);
+}
+
+test('a page that stands in for a Jeton that was there passes', async context => {
+  pauses(context);
+  const answers = await Answers.by((response, _, attempt) => {
+    if (attempt % 2 === 0) response.writeHead(404, { 'content-type': 'text/html' }).end('<html>');
+    else streamed(response, `event: resync\ndata: {}\n\n`);
+  });
+  const events = new Jeton({ url: answers.url }).subscribe()[Symbol.asyncIterator]();
+  for (let round = 0; round < 3; round += 1) assert.equal((await events.next()).value?.event, 'resync');
+  await events.return?.();
+  answers.close();
+});
+
+test('a line may be silent for ever', async () => {
+  const userId = await spender(1);
+  const follower = new Follower(jeton, userId, { silenceMs: Infinity });
+  await follower.caughtUp(userId);
+  // This takes a while: a line that was dead at once would be gone.
+  for (let debit = 0; debit < 3; debit += 1) await spend(userId);
+  await follower.toldAllOf(userId);
+  assert.deepEqual(follower.said, ['live']);
+});
+
+test('an event that is none of Jeton\'s is a line that breaks', async context => {
+  pauses(context);
+  const answers = await Answers.by((response, _, attempt) => {
+    streamed(response, attempt === 1 ? 'event: stats\nid: 1-0\ndata: null\n\n' : 'event: resync\ndata: {}\n\n');
+  });
+  const events = new Jeton({ url: answers.url }).subscribe()[Symbol.asyncIterator]();
+  assert.equal((await events.next()).value?.event, 'resync');
+  await events.return?.();
+  answers.close();
+});
+
+test('a wait that no timer takes is as long as one can be', async context => {
+  const asked = pauses(context);
+  const answers = await Answers.by((response, _, attempt) => {
+    if (attempt === 1) refuse(response, 429, 'rate_limited', { 'retry-after': '10000000' });
+    else streamed(response, 'event: resync\ndata: {}\n\n');
+  });
+  const events = new Jeton({ url: answers.url }).subscribe()[Symbol.asyncIterator]();
+  await events.next();
+  await events.return?.();
+  assert.deepEqual(asked, [2 ** 31 - 1]);
+  answers.close();
+});
+
+test('a stream that asks for no pause gets one all the same', async context => {
+  const asked = pauses(context);
+  const answers = await Answers.by(response => streamed(response, 'retry: 0\n\nevent: resync\ndata: {}\n\n'));
+  const events = new Jeton({ url: answers.url }).subscribe()[Symbol.asyncIterator]();
+  for (let round = 0; round < 4; round += 1) await events.next();
+  await events.return?.();
+  assert.equal(asked.length, 3);
+  assert.ok(asked.every(ms => ms >= 25), inspect(asked));
+  answers.close();
 });

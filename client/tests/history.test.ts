@@ -54,6 +54,19 @@ test('filters hold for all pages', async () => {
   assert.deepEqual(await collected(jeton.transactions({ userId, to: new Date(0) })), []);
 });
 
+test('a page that does not say whether it is the last is none of Jeton\'s', async () => {
+  for (const page of ['{"transactions":[],"accounts":[]}', '{"transactions":[],"accounts":[],"nextCursor":""}', '{"nextCursor":null}']) {
+    const answers = await Answers.by(response => response.setHeader('content-type', 'application/json').end(page));
+    const elsewhere = new Jeton({ url: answers.url });
+    for (const walk of [elsewhere.transactions(), elsewhere.accounts()]) {
+      const error = await failure(collected<unknown>(walk));
+      assert.ok(error instanceof JetonUnexpected, inspect(error));
+    }
+    assert.equal(answers.requests.length, 2);
+    answers.close();
+  }
+});
+
 test('a page is read only when it is asked for', async () => {
   const userId = await spender(6);
   const line = await Line.to(url);

@@ -15,15 +15,27 @@ let elsewhere = '';
 /** The files of the package, by their paths in it. */
 let files: string[] = [];
 
+interface Packed {
+  filename: string;
+  files: { path: string }[];
+}
+
+/** Packs what is in a folder, with these arguments beside. */
+async function packed(folder: string, args: string[]): Promise<Packed> {
+  const { stdout } = await run('npm', ['pack', '--json', ...args], { cwd: folder });
+  // What the build says comes before.
+  const [one] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as [Packed];
+  return one;
+}
+
 before(async () => {
   elsewhere = await mkdtemp(join(tmpdir(), 'jeton-'));
   // It is built by now: a build would change it under the other tests.
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', elsewhere], { cwd: here });
-  const [packed] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
-  files = packed.files.map(({ path }) => path);
+  const { filename, files: all } = await packed(here, ['--ignore-scripts', '--pack-destination', elsewhere]);
+  files = all.map(({ path }) => path);
   await writeFile(join(elsewhere, 'package.json'), '{"private":true,"type":"module"}');
   // With no network: it has no dependency that would have to come from anywhere.
-  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', '--omit=peer', join(elsewhere, packed.filename)], { cwd: elsewhere });
+  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', '--omit=peer', join(elsewhere, filename)], { cwd: elsewhere });
   for (const name of ['consumer.ts', 'models.ts']) await cp(join('tests/consumer', name), join(elsewhere, name));
   // What a consumer has beside, for the entries that stand on it.
   const modules = join(elsewhere, 'node_modules');
@@ -50,6 +62,18 @@ test('it holds what it needs, and nothing else', async () => {
   }
 });
 
+test('it is packed from the sources as they are, whatever was built before', async () => {
+  const copy = join(elsewhere, 'copy');
+  const left = ['node_modules', 'dist', 'tests'].map(name => join(here, name));
+  await cp(here, copy, { recursive: true, filter: source => !left.includes(source) });
+  await symlink(join(here, 'node_modules'), join(copy, 'node_modules'));
+  // What a source came to that is no longer there.
+  await mkdir(join(copy, 'dist'));
+  await writeFile(join(copy, 'dist/removed.js'), 'export {};');
+  const { files: anew } = await packed(copy, ['--dry-run']);
+  assert.deepEqual(anew.map(({ path }) => path), files);
+});
+
 test('its licences are the project\'s', async () => {
   for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) assert.equal(await readFile(name, 'utf8'), await readFile(join('..', name), 'utf8'));
 });
@@ -65,9 +89,9 @@ test('it needs nothing at run time', async () => {
   }
 });
 
-/** Compiles a file elsewhere, with a project of this name. */
-async function compiled(project: string, compilerOptions: object, file: string): Promise<void> {
-  await writeFile(join(elsewhere, `${project}.json`), JSON.stringify({ compilerOptions, files: [file] }));
+/** Compiles files elsewhere, with a project of this name. */
+async function compiled(project: string, compilerOptions: object, ...files: string[]): Promise<void> {
+  await writeFile(join(elsewhere, `${project}.json`), JSON.stringify({ compilerOptions, files }));
   const tsc = join(here, 'node_modules/typescript/bin/tsc');
   await run(process.execPath, [tsc, '--project', `${project}.json`], { cwd: elsewhere }).catch((error: { stdout: string }) => assert.fail(error.stdout));
 }
@@ -94,6 +118,18 @@ test('it compiles beside the AI SDK, whose own declarations are not right for ev
   const compilerOptions = { strict: true, exactOptionalPropertyTypes: true, target: 'es2022', lib: ['es2022', 'dom', 'dom.iterable'], types: [],
     module: 'esnext', moduleResolution: 'bundler', skipLibCheck: true, noEmit: true };
   await compiled('models', compilerOptions, 'models.ts');
+});
+
+test('the page and the route of the README compile, strictly', async () => {
+  const blocks = [...(await readFile('README.md', 'utf8')).matchAll(/^```(tsx?)\n(.*?)^```/gms)];
+  const whole = blocks.filter(([, , text]) => /from 'jeton\/react'|from '@\/auth'/.test(text ?? ''));
+  assert.equal(whole.length, 2);
+  const names = whole.map(([, kind], at) => `readme-${at}.${kind}`);
+  for (const [at, name] of names.entries()) await writeFile(join(elsewhere, name), whole[at]?.[2] ?? '');
+  await writeFile(join(elsewhere, 'auth.ts'), 'export declare function currentUser(): Promise<{ id: string } | undefined>;');
+  const compilerOptions = { strict: true, exactOptionalPropertyTypes: true, target: 'es2022', lib: ['es2022', 'dom', 'dom.iterable'], types: ['node'],
+    jsx: 'react-jsx', module: 'esnext', moduleResolution: 'bundler', skipLibCheck: true, noEmit: true, paths: { '@/auth': ['./auth.ts'] } };
+  await compiled('readme', compilerOptions, ...names);
 });
 
 test('each entry is there as a module, and nothing behind them is', async () => {

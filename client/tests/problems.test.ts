@@ -155,6 +155,7 @@ test('what is none of Jeton\'s answers is told apart', async () => {
     ['a proxy that gets nowhere', response => response.writeHead(502).end('<html>'), true, /\(502\)/],
     ['a redirect', response => response.writeHead(301, { location: 'https://tokens.example/api/stats' }).end(), false, /\(301\) is a redirect/],
     ['JSON that is none', response => response.setHeader('content-type', 'application/json').end('{"memberId":'), true, /is JSON that is none/],
+    ['JSON that is no object', response => response.setHeader('content-type', 'application/json').end('null'), false, /\(200\) is no JSON object/],
     ['a problem of another\'s', response => response.writeHead(403, { 'content-type': 'application/problem+json' }).end('{}'), false, /\(403\)/],
     ['a problem that is none', response => response.writeHead(403, { 'content-type': 'application/problem+json' }).end('null'), false, /\(403\)/],
   ];
@@ -188,6 +189,7 @@ test('what cannot be sent is refused before anything is', async () => {
     [/`from` is a Date that is none/, () => nobody.getUsage({ userId, from: new Date('tomorrow') })],
     [/`expiresAt` is a Date that is none/, () => nobody.addTokens({ userId, amount: 1, expiresAt: new Date('tomorrow') })],
     [/`clock` is a Date that is none/, () => nobody.getStats({ userId }, { clock: new Date('tomorrow') })],
+    [/`cursor` is null/, () => nobody.listTransactions({ userId, cursor: null as unknown as string })],
     [/idempotency key/, () => nobody.recordGeneration({ userId }, { idempotencyKey: '' })],
     [/idempotency key/, () => nobody.recordGeneration({ userId }, { idempotencyKey: 'clé' })],
     [/idempotency key/, () => nobody.recordGeneration({ userId }, { idempotencyKey: 'x'.repeat(256) })],

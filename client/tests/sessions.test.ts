@@ -112,6 +112,39 @@ test('what never gets one is a timeout', async () => {
   assert.ok(error instanceof JetonUnreachable && error.code === 'timeout', inspect(error));
 });
 
+test('who waited in vain asks anew, and what comes late does not replace what came since', async () => {
+  const userId = somebody();
+  const { token } = await server.createSession({ userId });
+  let asked = 0;
+  let come = (_: string): void => undefined;
+  const late = new Promise<string>(resolve => { come = resolve; });
+  const jeton = browser(() => {
+    asked += 1;
+    return asked === 1 ? late : token;
+  }, { retries: 0 });
+  assert.ok(await failure(jeton.getStats({}, { timeoutMs: 200 })) instanceof JetonUnreachable);
+  assert.equal((await jeton.getStats()).memberId, userId);
+  come(ended(userId, 40));
+  await late;
+  await jeton.getStats();
+  assert.equal(asked, 2);
+});
+
+test('what is slow is good for whoever comes then', async () => {
+  const userId = somebody();
+  const { token } = await server.createSession({ userId });
+  let come = (): void => undefined;
+  let asked = 0;
+  const jeton = browser(() => {
+    asked += 1;
+    return asked === 1 ? new Promise(resolve => { come = () => resolve(token); }) : assert.fail('it was asked once more');
+  }, { retries: 0 });
+  assert.ok(await failure(jeton.getStats({}, { timeoutMs: 200 })) instanceof JetonUnreachable);
+  come();
+  await new Promise(resolve => setImmediate(resolve));
+  assert.equal((await jeton.getStats()).memberId, userId);
+});
+
 test('what gets something else is told, and not what it got', async () => {
   for (const token of ['', 'two words', undefined as unknown as string]) {
     const error = await failure(browser(() => token).getStats());

@@ -127,3 +127,19 @@ test('a setting that is missing is named, with an example', async () => {
     assert.equal((await fresh.getUserStats('user-id')).memberId, 'user-id');
   }
 });
+
+test('who is not said is nobody, and not the user that a development has', async () => {
+  const forgotten: unknown[] = [undefined, null, Promise.resolve('alice')];
+  for (const userId of forgotten as string[]) {
+    const calls = [
+      () => getUserStats(userId), () => recordArticleGeneration(userId), () => recordProductDescriptionGeneration(userId),
+      () => recordGeneration(userId, 'ARTICLE'), () => addTokens(userId, 1), () => resetStats(userId), () => getTransactionHistory(userId),
+      () => getTransactionHistory(userId, 2_000),
+    ];
+    for (const call of calls) {
+      const error = await failure(call());
+      assert.ok(error instanceof JetonError && error.code === 'invalid_argument', inspect(error));
+      assert.match(error.message, /`userId`/);
+    }
+  }
+});

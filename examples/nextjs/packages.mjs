@@ -20,7 +20,7 @@ const BUILT_FROM = join(HERE, '.next/built-from');
 export function install() {
   packages(CLIENT);
   // It looks by itself whether there is something to do.
-  run(CLIENT, 'npm', ['run', '--silent', 'prepack']);
+  run(CLIENT, 'npm', ['run', '--silent', 'compile']);
   packages(HERE);
 }
 

@@ -33,6 +33,9 @@ function likely(params: ModelCall, output: number): ModelUsage {
 function promptTokens({ prompt, tools, responseFormat }: ModelCall): number {
   let files = 0;
   const text = JSON.stringify({ prompt, tools, responseFormat }, (name, value: unknown) => {
+    // What a tool was given and has given is data: all of it is read, whatever its fields are called.
+    if (isOf(value, 'tool-call')) return { ...value, input: JSON.stringify(value.input) };
+    if (isOf(value, 'json') || isOf(value, 'error-json')) return { ...value, value: JSON.stringify(value.value) };
     if (name === 'providerOptions') return undefined;
     if (!isFile(value)) return value;
     if (value.data.type === 'text') return value.data.text;
@@ -45,6 +48,10 @@ function promptTokens({ prompt, tools, responseFormat }: ModelCall): number {
 /** A file of a prompt or of a tool's result, which may be text. */
 interface File {
   data: { type: string; text?: unknown };
+}
+
+function isOf(value: unknown, type: string): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && 'type' in value && value.type === type;
 }
 
 function isFile(value: unknown): value is File {

@@ -72,11 +72,12 @@ type Kinds<Value> = Record<'input' | 'cachedInput' | 'cacheWrite' | 'output' | '
 
 /**
  * What was used, by kinds; undefined when nothing is known. What a total has beyond its known parts is of the ordinary kind, and parts count
- * where there is no total.
+ * where there is no total. A model that fails may leave out what its type says it has.
  */
-function counted({ inputTokens, outputTokens }: ModelUsage): Kinds<number> | undefined {
-  const all = { input: inputTokens.total, fresh: inputTokens.noCache, read: inputTokens.cacheRead, write: inputTokens.cacheWrite,
-    output: outputTokens.total, text: outputTokens.text, reasoning: outputTokens.reasoning };
+function counted(usage: Partial<ModelUsage> | undefined): Kinds<number> | undefined {
+  const { inputTokens, outputTokens } = usage ?? {};
+  const all = { input: inputTokens?.total, fresh: inputTokens?.noCache, read: inputTokens?.cacheRead, write: inputTokens?.cacheWrite,
+    output: outputTokens?.total, text: outputTokens?.text, reasoning: outputTokens?.reasoning };
   if (!Object.values(all).some(isCount)) return undefined;
   const [cachedInput, cacheWrite, reasoning] = [count(all.read), count(all.write), count(all.reasoning)];
   return {

@@ -158,6 +158,11 @@ export class Account {
     this.#leave();
     this.#show({ live: false });
     this.onStop();
+    if (this.#readiness.isReady) return;
+    // Who still waits looks again, and begins anew by that.
+    const waited = this.#readiness;
+    this.#readiness = new Readiness();
+    waited.settle();
   }
 
   /** Joins the tabs that show this user. As long as it is not known who that is, this one is alone. */

@@ -1,7 +1,7 @@
 /**
  * The tabs of one browser that show the same account. One of them leads: it holds a lock, has the stream, and tells the others what it
  * shows. The browser gives the lock to the next one when the leader is closed or crashes; when it is frozen it lets go by itself. Where
- * there are no locks or no channels, or nobody to share with, each tab leads itself.
+ * there are no locks or no channels, or none for this page, or nobody to share with, each tab leads itself.
  */
 
 import { jittered, pause } from '../waiting.js';
@@ -46,9 +46,9 @@ export interface Tab<State> {
 
 /** A tab among those of one name. */
 export class Tabs<State> {
-  readonly #name: string | undefined;
+  #name: string | undefined;
   readonly #tab: Tab<State>;
-  readonly #channel: BroadcastChannel | undefined;
+  #channel: BroadcastChannel | undefined;
   /** Ends what this tab waits for: the lock, or the end of its rest. */
   #waiting = new AbortController();
   /** While this tab leads. */
@@ -62,10 +62,10 @@ export class Tabs<State> {
 
   /** Joins the tabs of this name; without one it stays alone. */
   constructor(name: string | undefined, tab: Tab<State>) {
-    this.#name = canShare() ? name : undefined;
     this.#tab = tab;
-    if (this.#name !== undefined) {
-      this.#channel = new BroadcastChannel(this.#name);
+    this.#channel = name !== undefined && canShare() ? channelOf(name) : undefined;
+    if (this.#channel !== undefined) {
+      this.#name = name;
       this.#channel.onmessage = ({ data }: MessageEvent<Message<State>>) => this.#receive(data);
     }
     void this.#run();
@@ -166,13 +166,22 @@ export class Tabs<State> {
       this.ask();
       try {
         await this.#inTurn(async () => { useful = await this.#lead(); });
-      } catch {
-        // The lock was taken away, or is no longer waited for.
+      } catch (error) {
+        // The lock was taken away, or is no longer waited for; or it is denied, at once and each time.
         this.#tenure?.abort();
+        if (!isAbort(error)) this.#stayAlone();
       }
       this.#tenure = undefined;
       if (useful !== undefined && !this.#closed) await this.#restAfter(useful);
     }
+  }
+
+  /** There are locks, but not for this page: it is in a sandboxed frame, or its user lets no site keep anything. Asking again is no help. */
+  #stayAlone(): void {
+    clearTimeout(this.#timer);
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#name = undefined;
   }
 
   /** Does the work when this tab's turn to lead comes. */
@@ -207,6 +216,19 @@ export class Tabs<State> {
     await pause(jittered(ms), this.#waiting.signal).catch(() => undefined);
     this.#resting = false;
   }
+}
+
+/** The channel of this name; undefined where the page may have none. */
+function channelOf(name: string): BroadcastChannel | undefined {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    return undefined;
+  }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError';
 }
 
 /** Whether the browser has what it takes. Both are missing where a page did not come safely, and locks in old browsers. */

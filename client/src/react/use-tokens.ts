@@ -35,6 +35,8 @@ export function useTokens({ suspense = false }: UseTokensOptions = {}): Tokens {
   }
   // Also where there are stats: who has waited by `use` comes back to it.
   use(account.ready());
+  // The account was given up meanwhile, and React goes on where it was: it is waited for anew.
+  if (tokens.loading) use(account.ready());
   if (tokens.stats === undefined) throw tokens.error;
   return tokens;
 }

@@ -65,6 +65,17 @@ test('on an error all goes back, and the error stays the model\'s own', async ()
   assert.deepEqual(await account(userId), { balance: 100, reserved: 0, debits: [], entries: [] });
 });
 
+test('a model that fails without a word of its use costs nothing, and holds nothing', async () => {
+  const userId = await userWith(100);
+  for (const used of [undefined, {}]) {
+    const failed = { ...answer(UNKNOWN), finishReason: { unified: 'error', raw: undefined }, usage: used } as unknown as ReturnType<typeof answer>;
+    const spend = spending(userId, new MockLanguageModelV4({ doGenerate: failed }));
+    await spend.doGenerate({ prompt: [{ role: 'user', content: [{ type: 'text', text: 'Bonjour' }] }] });
+    assert.deepEqual(spend.told.errors, []);
+  }
+  assert.deepEqual(await account(userId), { balance: 100, reserved: 0, debits: [], entries: [] });
+});
+
 test('each of the SDK\'s attempts sets aside anew, and only the one that succeeds costs', async () => {
   const userId = await userWith(12);
   const { jeton, actions } = watched();

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { generateText, type ModelMessage } from 'ai';
+import { generateText, type JSONValue, type ModelMessage } from 'ai';
 import { MockLanguageModelV4 } from 'ai/test';
 import { Jeton } from 'jeton';
 import type { PriceTable, SpendTokensOptions } from 'jeton/ai';
@@ -127,6 +127,19 @@ test('the estimate is of the prompt\'s bytes, of files, and of what may be answe
   assert.ok(read >= 1_000 && read < 1_000 + nothing, `${read}`);
   const optional = { openai: { user: 'a'.repeat(300) } };
   assert.equal(await held(input, [{ role: 'user', content: 'a'.repeat(300), providerOptions: optional }]), nothing + 100);
+  // What a tool was given and has given is read as it is, whatever its fields are called.
+  const called = (data: JSONValue): ModelMessage[] => [
+    { role: 'assistant', content: [{ type: 'tool-call', toolCallId: '1', toolName: 'read', input: data }] },
+    { role: 'tool', content: [{ type: 'tool-result', toolCallId: '1', toolName: 'read', output: { type: 'json', value: data } }] },
+  ];
+  const plain = await held(input, called({ data: 'a'.repeat(3_000) }));
+  assert.ok(plain >= 2_000, `${plain}`);
+  const long = 'a'.repeat(3_000);
+  const hiding: JSONValue[] = [{ providerOptions: long }, { mediaType: 'a/b', data: { type: 'text', text: '' }, long }, { type: 'json', value: long }];
+  for (const data of hiding) {
+    const hidden = await held(input, called(data));
+    assert.ok(hidden >= 2_000 && hidden < 2_200, `${hidden}: ${JSON.stringify(data).slice(0, 60)}`);
+  }
   assert.equal(await held(output, saying('Bonjour')), 1_000);
   assert.equal(await held(output, saying('Bonjour'), 50), 50);
 });
