@@ -67,7 +67,7 @@ function freePort(wanted) {
   });
 }
 
-/** Starts Jeton, for pages of this origin. It is asked as in production: with a key, and its test user has a week of history. */
+/** Starts Jeton, for pages of this origin, under both names of this machine. It is asked as in production: with a key, and its test user has a week of history. */
 async function startJeton(key, origin) {
   const port = await freePort(Number(settings.JETON_PORT ?? 3000));
   const args = ['--port', String(port), '--data', settings.JETON_DATA ?? join(HERE, '.jeton')];
@@ -82,7 +82,7 @@ async function startJeton(key, origin) {
       VERCEL_ENV: 'production',
       JETON_API_KEYS: `example:credit:${key}`,
       JETON_JWT_SECRET: secret(),
-      JETON_CORS_ORIGINS: origin,
+      JETON_CORS_ORIGINS: `${origin},${origin.replace(HOST, 'localhost')}`,
     },
   });
   const ready = 'Jeton is ready at ';

@@ -1,7 +1,7 @@
 // What a user does with the example, in French: sign in, generate, see it in a second tab, run out of tokens, buy, go on.
 
 import assert from 'node:assert/strict';
-import { again, jeton, KEY, scenario, until } from './application.mjs';
+import { again, APPLICATION, jeton, JETON, KEY, scenario, until } from './application.mjs';
 
 const ARTICLE = 'Génération article';
 const PRODUCT = 'Génération description produit';
@@ -11,6 +11,11 @@ const USER = 'test-user-id';
 const PRODUCT_PRICE = 2;
 
 await scenario(async open => {
+  // Jeton answers pages under both names of this machine.
+  for (const origin of [APPLICATION, APPLICATION.replace('127.0.0.1', 'localhost')]) {
+    const { headers } = await fetch(`${JETON}/api/stats`, { headers: { Origin: origin } });
+    assert.equal(headers.get('access-control-allow-origin'), origin);
+  }
   const first = await open({ viewport: { width: 1000, height: 800 } });
   assert.equal(await first.at('html').getAttribute('lang'), 'fr');
   await first.signIn();
