@@ -67,7 +67,7 @@ function freePort(wanted) {
   });
 }
 
-/** Starts Jeton, for pages of this origin. It is asked as in production: with a key, and its test user has a week of history. */
+/** Starts Jeton, for pages of this origin, under both names of this machine. It is asked as in production: with a key, and its test user has a week of history. */
 async function startJeton(key, origin) {
   const port = await freePort(Number(settings.JETON_PORT ?? 3000));
   const args = ['--port', String(port), '--data', settings.JETON_DATA ?? join(HERE, '.jeton')];
@@ -82,7 +82,7 @@ async function startJeton(key, origin) {
       VERCEL_ENV: 'production',
       JETON_API_KEYS: `example:credit:${key}`,
       JETON_JWT_SECRET: secret(),
-      JETON_CORS_ORIGINS: origin,
+      JETON_CORS_ORIGINS: `${origin},${origin.replace(HOST, 'localhost')}`,
     },
   });
   const ready = 'Jeton is ready at ';
@@ -114,6 +114,8 @@ async function startNext(port, origin, env) {
 }
 
 install();
+// Before anything is started: a build that fails leaves nothing behind.
+if (production) build();
 const port = await freePort(Number(settings.PORT ?? 3001));
 const origin = `http://${HOST}:${port}`;
 if (settings.JETON_URL && !settings.JETON_API_KEY) end(1, 'JETON_API_KEY is not set: the secret of a key of that Jeton, with scope credit');
@@ -121,7 +123,6 @@ const key = settings.JETON_API_KEY ?? secret();
 const url = settings.JETON_URL ?? (await startJeton(key, origin));
 if (url !== undefined) {
   const env = { COOKIE_SECRET: secret(), ...settings, JETON_URL: url, JETON_API_KEY: key, NEXT_TELEMETRY_DISABLED: '1' };
-  if (production) build();
   await startNext(port, origin, env);
   if (!ending) console.log(`\nThe example is ready at ${origin}\n`);
 }

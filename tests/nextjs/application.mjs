@@ -136,6 +136,18 @@ export class Tab {
     return this.at(`#${form} .text`).innerText();
   }
 
+  /** Does this while the answers of all server actions are lost on their way: they are done, and the page is not told. */
+  async withoutAnswers(work) {
+    const lose = async route => {
+      if (!route.request().headers()['next-action']) return route.fallback();
+      await route.fetch();
+      return route.abort();
+    };
+    await this.page.route('**', lose);
+    await work();
+    await this.page.unroute('**', lose);
+  }
+
   /**
    * Takes a picture for the README, with `SCREENSHOTS=examples/nextjs/screenshots cargo test nextjs::one_command`: of what this selects, of
    * the whole page (`html`), or of what the window has of its top.
@@ -195,10 +207,10 @@ export async function jeton(method, path, body) {
   return answer;
 }
 
-/** Sends what a server action was called with once more, with these headers in the place of the browser's. */
-export async function again(request, changed = {}) {
+/** Sends what a server action was called with once more, with these headers in the place of the browser's, and perhaps another body. */
+export async function again(request, changed = {}, body = request.postDataBuffer()) {
   const headers = { ...await request.allHeaders(), ...changed };
   for (const name of Object.keys(headers)) if (name.startsWith(':') || headers[name] === undefined) delete headers[name];
   delete headers['content-length'];
-  return fetch(request.url(), { method: 'POST', headers, body: request.postDataBuffer() });
+  return fetch(request.url(), { method: 'POST', headers, body });
 }

@@ -1,7 +1,7 @@
 // What a user does with the example, in French: sign in, generate, see it in a second tab, run out of tokens, buy, go on.
 
 import assert from 'node:assert/strict';
-import { again, jeton, KEY, scenario, until } from './application.mjs';
+import { again, APPLICATION, jeton, JETON, KEY, scenario, until } from './application.mjs';
 
 const ARTICLE = 'Génération article';
 const PRODUCT = 'Génération description produit';
@@ -11,6 +11,11 @@ const USER = 'test-user-id';
 const PRODUCT_PRICE = 2;
 
 await scenario(async open => {
+  // Jeton answers pages under both names of this machine.
+  for (const origin of [APPLICATION, APPLICATION.replace('127.0.0.1', 'localhost')]) {
+    const { headers } = await fetch(`${JETON}/api/stats`, { headers: { Origin: origin } });
+    assert.equal(headers.get('access-control-allow-origin'), origin);
+  }
   const first = await open({ viewport: { width: 1000, height: 800 } });
   assert.equal(await first.at('html').getAttribute('lang'), 'fr');
   await first.signIn();
@@ -26,7 +31,9 @@ await scenario(async open => {
   // What one tab generates, the other shows.
   const article = await first.generate('article');
   assert.match(article, /^Le café de spécialité à Lyon\s: par où commencer\s\?/);
-  const { transactions: [{ amount: price }] } = await jeton('GET', `transactions?userId=${USER}&limit=1`);
+  // The text may be there before it is paid for.
+  await until('the article is paid for', async () => (await first.newest())[0], ARTICLE);
+  const price = -(await first.newest())[1];
   assert.ok(price > 0);
   await both(4987 - price, ARTICLE, -price);
   await second.at('#product-name').fill('Lampe <b>Nova</b>');
@@ -48,6 +55,7 @@ await scenario(async open => {
     assert.equal(await refusal.locator('a').getAttribute('href'), '#buy');
   }
   await second.picture('too-few', '#product');
+  assert.match(await second.at('#product .text').innerText(), /Nova/, 'what was paid for stays');
   await both(1, 'Un gros travail', 1 - balance);
 
   // A double click buys once; so does the same purchase sent again.
@@ -69,6 +77,19 @@ await scenario(async open => {
   await first.press('#checkout button.main');
   balance += 100;
   await both(balance, 'Achat de 100 tokens', 100);
+
+  // The focus stays where somebody goes on.
+  await second.generate('product');
+  assert.equal(await second.at('#product button.main:focus').count(), 1);
+  balance -= PRODUCT_PRICE;
+  await first.at('#checkout button[type="button"]').press('Enter');
+  await first.at('#checkout input:focus').waitFor();
+  await first.press('#article button.main');
+  await first.at('#article button[type="button"]').focus();
+  await first.at('#article .text[aria-busy="false"]').waitFor();
+  assert.equal(await first.at('#article button.main:focus').count(), 1);
+  balance -= price;
+  await both(balance, ARTICLE, -price);
 
   // The older entries come when they are asked for, and stay in step with the new ones.
   await second.page.reload();
@@ -98,10 +119,23 @@ await scenario(async open => {
       if (changed.origin) continue;
       const refused = await fetch(new URL(path, described.url()), { method: 'POST', headers: { cookie: changed.cookie ?? '' }, body: '{"prompt":"x"}' });
       assert.equal(refused.status, 401, `${path}: ${name}`);
+      if (path === 'article') assert.match((await refused.json()).message, /n'êtes plus connecté/);
     }
   }
   assert.match(await (await again(described)).text(), /pensé pour/, 'with all of that it is done');
   balance -= PRODUCT_PRICE;
+  await both(balance, PRODUCT, -PRODUCT_PRICE);
+
+  // Nothing is written about nothing.
+  await first.at('#topic').fill('  ');
+  await first.at('#topic:invalid').waitFor();
+  const about = second.at('#product-name');
+  const nothing = described.postData().replace(await about.inputValue(), ' ');
+  assert.notEqual(nothing, described.postData());
+  assert.match(await (await again(described, {}, nothing)).text(), /no_topic/);
+  const { cookie } = await described.allHeaders();
+  const askFor = (headers, body) => fetch(new URL('article', described.url()), { method: 'POST', headers, body: JSON.stringify(body) });
+  for (const prompt of [undefined, ' ', 7]) assert.equal((await askFor({ cookie }, { for: USER, prompt })).status, 400);
   await both(balance, PRODUCT, -PRODUCT_PRICE);
 
   // Another user has an account of their own, and whoever signs out sees none.
@@ -114,9 +148,31 @@ await scenario(async open => {
   await other.generate('product');
   await other.shows(4998, PRODUCT, -PRODUCT_PRICE);
   await both(balance, PRODUCT, -PRODUCT_PRICE);
+  const stale = [];
+  for (const _ of ['signed out', 'somebody else']) stale.push(await open({ beside: other, expected: /401|ERR_FAILED|Failed to fetch/ }));
+  for (const tab of stale) {
+    await tab.is('live');
+    // It would begin anew by itself as soon as it asks for a session.
+    await tab.page.route('**/session', route => route.abort());
+  }
   await other.press('header form:has(#signed-in) button');
   await other.at('.sign-in').waitFor();
   assert.equal(await other.at('.numbers').count(), 0);
+
+  // A tab that still shows the account acts on none, and begins anew.
+  await stale[0].press('#article button.main');
+  await stale[0].at('.sign-in').waitFor();
+  await other.signIn('zoe');
+  await stale[1].press('#product button.main');
+  await stale[1].at('#signed-in').filter({ hasText: 'zoe' }).waitFor();
+  await stale[1].shows(5000, 'Initialisation du compte', 5000);
+  const zoes = { cookie: (await stale[1].page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join('; ') };
+  for (const action of [bought, described]) assert.match(await (await again(action, zoes)).text(), /signed_out/);
+  assert.equal((await askFor(zoes, { for: USER, prompt: 'x' })).status, 401);
+  for (const [user, newest] of [['marie', PRODUCT], ['zoe', 'Initialisation du compte']]) {
+    const { transactions: [{ description }] } = await jeton('GET', `transactions?userId=${user}&limit=1`);
+    assert.equal(description, newest);
+  }
 
   for (const tab of [first, second, other]) assert.ok(!(await tab.everything()).includes(KEY), 'the key is the server\'s alone');
 });

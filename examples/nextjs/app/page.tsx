@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Account } from './components/account';
 import { BalanceCards } from './components/balance-cards';
 import { Buy } from './components/buy';
@@ -29,7 +28,7 @@ export default async function Page() {
         </div>
       </section>
       <div className="columns">
-        <Buy firstPurchase={randomUUID()} />
+        <Buy />
         <Usage />
       </div>
       <History />

@@ -47,6 +47,10 @@ const fr = {
   toBuy: 'Acheter des tokens',
   failed: 'Une erreur est survenue. Rien de plus ne vous est débité. Réessayez dans un instant.',
   away: 'Jeton ne répond pas pour le moment. Réessayez dans un instant.',
+  offline: 'Pas de réponse. Réessayez dans un instant.',
+  noAnswer: "La réponse n'est pas arrivée. L'historique dit si quelque chose a été débité. Réessayez dans un instant.",
+  noAnswerToPurchase: "La réponse n'est pas arrivée. Réessayez dans un instant : le même achat n'est fait qu'une fois.",
+  noTopic: 'Écrivez de quoi il doit être question.',
 
   buyTitle: 'Acheter des tokens',
   buyExplained: "C'est un exemple : rien n'est payé.",
@@ -116,6 +120,10 @@ const en: Texts = {
   toBuy: 'Buy tokens',
   failed: 'An error occurred. You are charged nothing more. Try again shortly.',
   away: 'Jeton does not answer for the moment. Try again shortly.',
+  offline: 'No answer. Try again shortly.',
+  noAnswer: 'The answer did not come. The history says whether something was debited. Try again shortly.',
+  noAnswerToPurchase: 'The answer did not come. Try again shortly: the same purchase is made once.',
+  noTopic: 'Write what it is to be about.',
 
   buyTitle: 'Buy tokens',
   buyExplained: 'This is an example: nothing is paid.',

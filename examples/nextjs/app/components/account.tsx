@@ -6,7 +6,7 @@ import { createContext, use, useState, type ComponentProps, type ReactNode } fro
 import { HISTORY_LENGTH } from '../lib/history-length';
 import { useLanguage } from './language';
 
-const JetonContext = createContext<Jeton | undefined>(undefined);
+const AccountContext = createContext<{ userId: string; jeton: Jeton } | undefined>(undefined);
 
 interface AccountProps {
   userId: string;
@@ -20,19 +20,24 @@ interface AccountProps {
 export function Account({ userId, url, initial, children }: AccountProps) {
   const { language } = useLanguage();
   const [session] = useState(() => () => sessionOf(userId));
-  const [jeton] = useState(() => new Jeton({ url, session }));
+  const [account] = useState(() => ({ userId, jeton: new Jeton({ url, session }) }));
   return (
     <TokensProvider url={url} session={session} userId={userId} initial={initial} language={language} historyLength={HISTORY_LENGTH}>
-      <JetonContext value={jeton}>{children}</JetonContext>
+      <AccountContext value={account}>{children}</AccountContext>
     </TokensProvider>
   );
 }
 
-/** Jeton, for what the stream does not tell: it reads the account of whoever is signed in, and nothing else. */
-export function useJeton(): Jeton {
-  const jeton = use(JetonContext);
-  if (!jeton) throw new Error('it is used outside of an Account');
-  return jeton;
+/** Whose account is shown; and Jeton, for what the stream does not tell: it reads that account, and nothing else. */
+export function useAccount(): { userId: string; jeton: Jeton } {
+  const account = use(AccountContext);
+  if (!account) throw new Error('it is used outside of an Account');
+  return account;
+}
+
+/** Sends along with a form whom the page shows. It gives no rights: where somebody else is signed in by now, nothing is done. */
+export function Shown() {
+  return <input type="hidden" name="for" value={useAccount().userId} />;
 }
 
 /** A session from our server, for as long as this user is signed in. */

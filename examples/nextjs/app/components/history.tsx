@@ -5,7 +5,7 @@ import { useTokens } from 'jeton/react';
 import { useState } from 'react';
 import { moments, numbers } from '../lib/format';
 import { HISTORY_LENGTH } from '../lib/history-length';
-import { useJeton } from './account';
+import { useAccount } from './account';
 import { useLanguage } from './language';
 import { useTimeZone } from './time-zone';
 
@@ -48,7 +48,7 @@ export function History() {
 /** The newest entries, as the stream tells them, and behind them the older ones that were asked for. */
 function useHistory() {
   const { history } = useTokens();
-  const jeton = useJeton();
+  const { jeton } = useAccount();
   const [known, setKnown] = useState(history);
   const [end, setEnd] = useState('');
   const transactions = joined(history, known);

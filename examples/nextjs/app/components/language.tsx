@@ -22,7 +22,7 @@ export function LanguageSwitch() {
   const { language, texts } = useLanguage();
   const other = language === 'fr' ? 'en' : 'fr';
   return (
-    <form action={changeLanguage}>
+    <form action={(form) => changeLanguage(form).catch(console.warn)}>
       <button className="quiet" name="language" value={other} lang={other}>{texts.otherLanguage}</button>
     </form>
   );

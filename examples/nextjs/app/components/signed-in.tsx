@@ -7,7 +7,7 @@ import { useLanguage } from './language';
 export function SignedIn({ user }: { user: string }) {
   const { texts } = useLanguage();
   return (
-    <form className="row" action={leave}>
+    <form className="row" action={() => leave().catch(console.warn)}>
       <code id="signed-in">{user}</code>
       <button className="quiet">{texts.signOut}</button>
     </form>

@@ -4,7 +4,7 @@ import type { UsageBucket, UsageInput } from 'jeton';
 import { useTokens } from 'jeton/react';
 import { useEffect, useState } from 'react';
 import { days, numbers } from '../lib/format';
-import { useJeton } from './account';
+import { useAccount } from './account';
 import { useLanguage } from './language';
 import { useTimeZone } from './time-zone';
 
@@ -51,7 +51,7 @@ export function Usage() {
 /** The usage, read anew whenever something was spent, and after a time without connection. */
 function useUsage(timezone: UsageInput['timezone']): UsageBucket[] | undefined {
   const { stats, live } = useTokens();
-  const jeton = useJeton();
+  const { jeton } = useAccount();
   const [buckets, setBuckets] = useState<UsageBucket[]>();
   const [used, since] = [stats?.tokensUsed, stats?.createdAt];
   useEffect(() => {

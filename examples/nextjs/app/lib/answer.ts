@@ -1,4 +1,5 @@
-// What actions answer. They never take a user from the browser: it is the one who is signed in.
+// What actions answer. They never take a user from the browser: it is the one who is signed in. A page says along whom it shows, as a
+// check: another tab may have signed in as somebody else since.
 import 'server-only';
 import { unstable_rethrow } from 'next/navigation';
 import { refusalOf, type Refusal } from './refusal';
@@ -16,17 +17,17 @@ export interface Asker {
   texts: Texts;
 }
 
-/** Who asks, by the cookies and headers of the request; `undefined` when nobody is signed in. */
-export async function asker(): Promise<Asker | undefined> {
+/** Who asks, by the cookies and headers of the request; `undefined` when nobody is signed in, or somebody else than the page has `shown`. */
+export async function asker(shown: unknown): Promise<Asker | undefined> {
   const [userId, language] = [await signedInUser(), await spokenLanguage()];
-  return userId === undefined ? undefined : { userId, language, texts: TEXTS[language] };
+  return userId === undefined || userId !== shown ? undefined : { userId, language, texts: TEXTS[language] };
 }
 
-/** Does an action's work for whoever is signed in, and for nobody else. What fails is told in their language. */
-export async function answer<Made>(work: (who: Asker) => Promise<Made>): Promise<Answer<Made>> {
+/** Does an action's work for whoever is signed in, if that is whom the page has `shown`. What fails is told in their language. */
+export async function answer<Made>(shown: unknown, work: (who: Asker) => Promise<Made>): Promise<Answer<Made>> {
   const texts = TEXTS[await spokenLanguage()];
   try {
-    const who = await asker();
+    const who = await asker(shown);
     return who ? { made: await work(who) } : { refused: { code: 'signed_out', message: texts.signedOut } };
   } catch (error) {
     unstable_rethrow(error);
