@@ -125,8 +125,7 @@ impl Committer {
         surroundings: Arc<dyn Surroundings>,
         legacy: Option<LegacySource>,
     ) -> Self {
-        let before = legacy.map_or(Before::Unasked, Before::Asked);
-        Self { shared: Arc::new(Shared { store, catalogue, stage, surroundings, before, lanes: Lanes::default() }) }
+        Self::after(legacy.map_or(Before::Unasked, Before::Asked), store, catalogue, stage, surroundings)
     }
 
     /// A committer to `store` for the one user whom `legacy` is of: without an account, that one is taken over.
@@ -137,7 +136,16 @@ impl Committer {
         surroundings: Arc<dyn Surroundings>,
         legacy: Legacy,
     ) -> Self {
-        let before = Before::Known(legacy);
+        Self::after(Before::Known(legacy), store, catalogue, stage, surroundings)
+    }
+
+    fn after(
+        before: Before,
+        store: Arc<dyn Store>,
+        catalogue: &'static Catalogue,
+        stage: Stage,
+        surroundings: Arc<dyn Surroundings>,
+    ) -> Self {
         Self { shared: Arc::new(Shared { store, catalogue, stage, surroundings, before, lanes: Lanes::default() }) }
     }
 

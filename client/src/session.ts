@@ -81,14 +81,20 @@ export class Credential {
  * wrong does no harm. One that does not say is used until it is refused.
  */
 function lifeLeftMs(token: string): number {
+  const { iat, exp } = claimsOf(token);
+  if (typeof iat !== 'number' || typeof exp !== 'number') return Infinity;
+  const lifeMs = (exp - iat) * 1000;
+  return lifeMs - Math.min(lifeMs / 10, MARGIN_MAX_MS);
+}
+
+/** What a JWT says, not verified; nothing for what is none. */
+export function claimsOf(token: string): { iat?: unknown; exp?: unknown; sub?: unknown } {
   try {
-    const payload = token.split('.')[1] ?? '';
-    const { iat, exp }: { iat?: unknown; exp?: unknown } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));
-    if (typeof iat !== 'number' || typeof exp !== 'number') return Infinity;
-    const lifeMs = (exp - iat) * 1000;
-    return lifeMs - Math.min(lifeMs / 10, MARGIN_MAX_MS);
+    const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
+    const bytes = Uint8Array.from(atob(payload), character => character.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes)) ?? {};
   } catch {
-    return Infinity; // It is no JWT.
+    return {};
   }
 }
 

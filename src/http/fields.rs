@@ -10,10 +10,8 @@ use super::{
     problem::{Problem, Reason},
     query::whole,
 };
-use crate::ledger::{AMOUNT_MAX, Amount, CapChange, Priority, Timestamp};
+use crate::ledger::{AMOUNT_MAX, Amount, CapChange, Entry, Priority, Timestamp};
 
-/// The longest description, in characters.
-pub(super) const DESCRIPTION_MAX: usize = 500;
 /// The largest metadata, in bytes of JSON (contract §5).
 const METADATA_BYTES_MAX: usize = 2 * 1024;
 /// How deep it may be nested. Whoever reads JSON stops somewhere, `serde_json` at 127 levels, and what is kept and
@@ -129,11 +127,12 @@ impl<'a> Fields<'a> {
 
     /// Takes a description.
     pub(super) fn take_description(&mut self) -> Result<Option<String>, Problem> {
-        let reason = Reason::NotText { max: DESCRIPTION_MAX };
+        let reason = Reason::NotText { max: Entry::DESCRIPTION_LENGTH_MAX };
         let text = self.take_text("description", &reason)?;
-        // It ends up in files and on screens: no control characters but the ends of lines and tabs.
-        let shown = |letter: char| !letter.is_control() || matches!(letter, '\n' | '\r' | '\t');
-        let fits = |text: &String| (1..=DESCRIPTION_MAX).contains(&text.chars().count()) && text.chars().all(shown);
+        let fits = |text: &String| {
+            (1..=Entry::DESCRIPTION_LENGTH_MAX).contains(&text.chars().count())
+                && text.chars().all(Entry::describes_with)
+        };
         if text.as_ref().is_none_or(fits) { Ok(text) } else { Err(Problem::invalid_field("description", reason)) }
     }
 

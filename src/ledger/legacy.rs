@@ -90,23 +90,23 @@ pub struct LegacyStats {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawStats<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     member_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     token_balance: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     tokens_used: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     articles_generated: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     product_descriptions_generated: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     total_generations: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     next_billing_date: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     last_updated: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     created_at: Option<&'a RawValue>,
 }
 
@@ -156,17 +156,17 @@ pub(super) struct LegacyEntry {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawEntry<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     id: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "type")]
+    #[serde(borrow, rename = "type")]
     kind: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     amount: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     description: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     content_type: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     timestamp: Option<&'a RawValue>,
 }
 

@@ -2,21 +2,17 @@
 
 use serde_json::Value;
 
-use super::ContentType;
+use super::{ContentType, Entry};
 
-/// The longest description, in characters.
-const DESCRIPTION_MAX: usize = 500;
 /// The longest name of a content type, in bytes.
 const CONTENT_TYPE_MAX: usize = 64;
 /// The longest text that is kept in an entry's metadata, in characters: four bytes each, and six where they are escaped.
 const KEPT_MAX: usize = 150;
 
-/// A description as the ledger may have it: no control characters but the ends of lines and tabs, and not too long. `None`
-/// for an empty one.
+/// A description as the ledger may have it. `None` for an empty one.
 pub(super) fn fitted(text: &str) -> Option<String> {
-    let shown = |letter: char| !letter.is_control() || matches!(letter, '\n' | '\r' | '\t');
-    let text: String = text.chars().map(|letter| if shown(letter) { letter } else { ' ' }).collect();
-    Some(cut(&text, DESCRIPTION_MAX)).filter(|text| !text.is_empty())
+    let text: String = text.chars().map(|letter| if Entry::describes_with(letter) { letter } else { ' ' }).collect();
+    Some(cut(&text, Entry::DESCRIPTION_LENGTH_MAX)).filter(|text| !text.is_empty())
 }
 
 /// The content type of this name, if it can be one.

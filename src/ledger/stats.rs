@@ -8,6 +8,10 @@ use super::{
 };
 use crate::plans::{Catalogue, Plan};
 
+/// The content types that have fields of their own in the stats.
+pub(super) const ARTICLE: &str = "ARTICLE";
+pub(super) const PRODUCT_DESCRIPTION: &str = "PRODUCT_DESCRIPTION";
+
 /// What callers see of an account: the stats object of contract §2. Amounts are tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
@@ -112,8 +116,8 @@ impl Stats {
             token_balance: account.balance(),
             tokens_reserved: account.reserved(),
             tokens_used: account.tokens_used,
-            articles_generated: count("ARTICLE"),
-            product_descriptions_generated: count("PRODUCT_DESCRIPTION"),
+            articles_generated: count(ARTICLE),
+            product_descriptions_generated: count(PRODUCT_DESCRIPTION),
             total_generations: generations.values().fold(0, |sum, count| sum.saturating_add(*count)),
             plan: Arc::clone(&account.plan),
             next_plan: account.planned.plan.clone(),

@@ -10,6 +10,7 @@ use super::{
     legacy::LegacyEntry,
     legacy_texts::{fitted, kept, named},
     spending::{Spending, credit, spend},
+    stats::{ARTICLE, PRODUCT_DESCRIPTION},
     takeover_report::{Counter, Takeover},
 };
 use crate::plans::{NotInCatalogue, Plan};
@@ -224,8 +225,8 @@ impl Replay<'_> {
         carried.tokens_used = carry("tokensUsed", stats.tokens_used, *tokens_used)?;
         *tokens_used = stats.tokens_used;
         let counted = [
-            ("articlesGenerated", "ARTICLE", stats.articles),
-            ("productDescriptionsGenerated", "PRODUCT_DESCRIPTION", stats.descriptions),
+            ("articlesGenerated", ARTICLE, stats.articles),
+            ("productDescriptionsGenerated", PRODUCT_DESCRIPTION, stats.descriptions),
         ];
         for (name, content_type, counted) in counted {
             let content_type = ContentType::new(content_type);

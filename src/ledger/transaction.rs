@@ -231,6 +231,16 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// The longest description, in characters.
+    pub const DESCRIPTION_LENGTH_MAX: usize = 500;
+
+    /// Whether a description may have this letter. It ends up in files and on screens: no control characters but the ends of
+    /// lines and tabs.
+    #[must_use]
+    pub fn describes_with(letter: char) -> bool {
+        !letter.is_control() || matches!(letter, '\n' | '\r' | '\t')
+    }
+
     /// Whether nobody spent these tokens: their time was over.
     #[must_use]
     pub fn is_expiration(&self) -> bool {

@@ -117,10 +117,8 @@ fn source(from: Option<String>, place: &Place, config: &Config) -> Result<Legacy
     let named = from.is_some();
     let url = from.or_else(|| place.url(config)).or_else(|| config.redis_url.clone());
     let url = url.ok_or("name the Redis of the old keys with --from or REDIS_URL")?;
-    // Whoever vouches for the Redis of the accounts is not asked about one without TLS.
-    let authorities = config.redis_ca.as_ref().filter(|_| url.starts_with("rediss://"));
-    LegacySource::new(&url, authorities)
-        .map_err(|error| error.to_string().replace("REDIS_URL", if named { "--from" } else { "REDIS_URL" }))
+    LegacySource::new(&url, config.redis_ca.as_ref())
+        .map_err(|error| if named { error.in_setting("--from") } else { error.to_string() })
 }
 
 /// Goes through one user or all: whether there is anybody.

@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
 use crate::{
-    http::{accounts, fields, generations, reservations, sessions, tokens},
-    ledger::{AMOUNT_MAX, Amount, Priority, ReservationId, TransactionId, UserId},
+    http::{accounts, generations, reservations, sessions, tokens},
+    ledger::{AMOUNT_MAX, Amount, Entry, Priority, ReservationId, TransactionId, UserId},
     plans::Catalogue,
 };
 
@@ -215,7 +215,7 @@ described!(Description, "Description", {
     "description": "For people. No control characters but line ends and tabs.",
     "type": "string",
     "minLength": 1,
-    "maxLength": fields::DESCRIPTION_MAX,
+    "maxLength": Entry::DESCRIPTION_LENGTH_MAX,
     "pattern": "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f]+$",
 });
 

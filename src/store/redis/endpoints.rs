@@ -6,11 +6,23 @@ use crate::authorities::Authorities;
 
 /// A text that does not say where a Redis is. It is not repeated: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "REDIS_URL is not a URL that Jeton can use ({0}); write redis://user:password@host:port or rediss:// for TLS, for \
-     example redis://localhost:6379, and for a Redis Cluster several of its nodes, separated by commas"
-)]
+#[error("{}", wrong("REDIS_URL", .0))]
 pub struct InvalidRedisUrl(String);
+
+impl InvalidRedisUrl {
+    /// The same, of a URL that `setting` has, and not `REDIS_URL`.
+    #[must_use]
+    pub fn in_setting(&self, setting: &str) -> String {
+        wrong(setting, &self.0)
+    }
+}
+
+fn wrong(setting: &str, problem: &str) -> String {
+    format!(
+        "{setting} is not a URL that Jeton can use ({problem}); write redis://user:password@host:port or rediss:// for TLS, for \
+         example redis://localhost:6379, and for a Redis Cluster several of its nodes, separated by commas"
+    )
+}
 
 /// The server that `urls` names, and the others, if it names several: they are nodes of a cluster. `authorities`, if
 /// there are any, alone vouch for them.

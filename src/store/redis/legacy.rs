@@ -33,11 +33,14 @@ pub struct LegacyPage {
 }
 
 impl LegacySource {
-    /// The keys in the Redis at `url`, or in the cluster of several, for which `authorities` vouch. Nothing is sent yet.
+    /// The keys in the Redis at `url`, or in the cluster of several. `authorities` vouch for it if it is encrypted. Nothing is
+    /// sent yet.
     ///
     /// # Errors
     /// [`InvalidRedisUrl`] when `url` is not the URL of a Redis.
     pub fn new(url: &str, authorities: Option<&Authorities>) -> Result<Self, InvalidRedisUrl> {
+        // Whoever vouches for the Redis of the accounts is not asked about one without TLS.
+        let authorities = authorities.filter(|_| url.starts_with("rediss://"));
         Ok(Self { line: Arc::new(Line::new(url, authorities)?) })
     }
 

@@ -106,9 +106,7 @@ impl Line {
             Self::Cluster(cluster) => cluster.send_to(primary, call).await,
         }
     }
-}
 
-impl Line {
     /// What an answer says.
     pub(super) fn parse<T: FromRedisValue>(&self, value: Value) -> Result<T, StoreError> {
         // The client's own words are left out: they quote the answer.
