@@ -85,7 +85,7 @@ impl<'a> Group<'a> {
     async fn try_commit(&mut self) -> Result<(), StoreError> {
         let mut base = match self.shared.lanes.take_guess(self.user) {
             Some(guess) => Base::Guess(guess),
-            None => self.loaded().await?,
+            None => Box::pin(self.loaded()).await?,
         };
         let mut conflicts = 0_u32;
         let mut losses = 0_u32;
@@ -99,9 +99,9 @@ impl<'a> Group<'a> {
                 return Ok(());
             }
             let draft = match Draft::make(self.shared, self.user, &mut self.members, base.stored(), base.legacy())? {
-                Drafted::Whole(draft) => *draft,
+                Drafted::Whole(draft) => draft,
                 Drafted::Asks(asked) => {
-                    self.look_up(asked).await?;
+                    Box::pin(self.look_up(asked)).await?;
                     continue;
                 }
             };
@@ -111,13 +111,13 @@ impl<'a> Group<'a> {
                 if !matches!(base, Base::Guess(_)) || planted(Mutation::AnswerRefusalFromGuess) {
                     self.answer(draft.answers, draft.taken_over);
                 } else {
-                    base = self.loaded().await?;
+                    base = Box::pin(self.loaded()).await?;
                 }
                 continue;
             }
             match self.shared.store.commit(&draft.commit).await {
                 Ok(Committed::Done) => {
-                    let Draft { commit, after, answers, taken_over, .. } = draft;
+                    let Draft { commit, after, answers, taken_over, .. } = *draft;
                     self.shared.lanes.remember(self.user, Stored { revision: commit.revision, account: after });
                     self.answer(answers, taken_over);
                     return Ok(());
@@ -127,7 +127,7 @@ impl<'a> Group<'a> {
                     if conflicts > CONFLICTS_MAX {
                         return Err(StoreError::Contended);
                     }
-                    base = self.rebased(stored).await?;
+                    base = Box::pin(self.rebased(stored)).await?;
                 }
                 Ok(Committed::Taken(texts)) => {
                     if self.taken(&draft, texts)? {
@@ -141,19 +141,19 @@ impl<'a> Group<'a> {
                     base = if planted(Mutation::LookOnlyAfterLosses) {
                         self.shared.store.load(self.user).await?.map_or(Base::Nobody(None), Base::Loaded)
                     } else {
-                        self.loaded().await?
+                        Box::pin(self.loaded()).await?
                     };
                 }
                 Err(StoreError::Unavailable { sent, cause }) => {
                     if sent {
-                        self.in_doubt.push(draft);
+                        self.in_doubt.push(*draft);
                     }
                     losses = losses.saturating_add(1);
                     if losses > LOSSES_MAX {
                         return Err(StoreError::Unavailable { cause, sent });
                     }
                     sleep(pause_before(losses, self.shared.surroundings.random())).await;
-                    base = self.loaded().await?;
+                    base = Box::pin(self.loaded()).await?;
                 }
                 Err(error) => return Err(error),
             }

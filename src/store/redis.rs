@@ -141,6 +141,32 @@ impl RedisStore {
         }
     }
 
+    /// Commits a change that moved the next billing time to `at`, and notes that.
+    async fn commit_and_note(&self, commit: &Commit, at: Timestamp) -> Result<Committed, StoreError> {
+        let user = &commit.user;
+        if commit.expected.is_some() {
+            // A later date is noted only once it is true. Until then the old one makes the sweep look once more.
+            let committed = self.committed(commit, self.evaluate_commit(commit).await?).await?;
+            if committed == Committed::Done
+                && let Err(error) = self.write_note(user, at).await
+            {
+                log::warning(&format!("the billing sweep will look at user {user} once more: {error}"));
+            }
+            return Ok(committed);
+        }
+        // An opening is noted with the commit, in the same flight: a note without an account is harmless, an account
+        // without a note would be missed by the sweep.
+        let (noted, reply) = join(self.write_note(user, at), self.evaluate_commit(commit)).await;
+        let committed = self.committed(commit, reply?).await?;
+        // The line may have broken before the note, and the commit have gone over the next one.
+        let again = noted.is_err() && committed == Committed::Done;
+        let noted = if again { self.write_note_in_time(user, at).await } else { noted };
+        if let Err(error) = noted {
+            log::warning(&format!("user {user} is missing from the billing sweep or the list: {error}"));
+        }
+        Ok(committed)
+    }
+
     /// Writes the note of when `user` is billed next, and beside it lists the user.
     async fn write_note(&self, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
         let (noted, listed) = join(self.write_due(user, at), self.write_name(user)).await;
@@ -211,34 +237,11 @@ impl Store for RedisStore {
     }
 
     fn commit<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Committed> {
-        Box::pin(async move {
-            let user = &commit.user;
-            match commit.due {
-                // An opening is noted with the commit, in the same flight: a note without an account is harmless, an
-                // account without a note would be missed by the sweep.
-                Some(at) if commit.expected.is_none() => {
-                    let (noted, reply) = join(self.write_note(user, at), self.evaluate_commit(commit)).await;
-                    let committed = self.committed(commit, reply?).await?;
-                    // The line may have broken before the note, and the commit have gone over the next one.
-                    let again = noted.is_err() && committed == Committed::Done;
-                    let noted = if again { self.write_note_in_time(user, at).await } else { noted };
-                    if let Err(error) = noted {
-                        log::warning(&format!("user {user} is missing from the billing sweep or the list: {error}"));
-                    }
-                    Ok(committed)
-                }
-                // A later date is noted only once it is true. Until then the old one makes the sweep look once more.
-                due => {
-                    let committed = self.committed(commit, self.evaluate_commit(commit).await?).await?;
-                    if let (Committed::Done, Some(at)) = (&committed, due)
-                        && let Err(error) = self.write_note(user, at).await
-                    {
-                        log::warning(&format!("the billing sweep will look at user {user} once more: {error}"));
-                    }
-                    Ok(committed)
-                }
-            }
-        })
+        match commit.due {
+            Some(at) => Box::pin(self.commit_and_note(commit, at)),
+            // Apart, as nearly all are of this kind, and carry a future of its size alone.
+            None => Box::pin(async move { self.committed(commit, self.evaluate_commit(commit).await?).await }),
+        }
     }
 
     fn written_by<'a>(&'a self, user: &'a UserId, history: History, id: TransactionId) -> Answer<'a, Option<Revision>> {

@@ -135,7 +135,7 @@ impl RedisStore {
                 Ok(Committed::Conflict(Some(Stored::read(user, revision.clone(), document)?)))
             }
             ("taken", texts) if texts.len() == commit.records.len() => {
-                self.confirm_taken(commit, texts).await?;
+                Box::pin(self.confirm_taken(commit, texts)).await?;
                 Ok(Committed::Taken(rest))
             }
             ("orphan", []) => Err(StoreError::Damaged(format!(

@@ -74,7 +74,8 @@ impl Connection {
         match (self.fly(call.command, call.replicas, asking).await?, call.script) {
             // A Redis that does not know the script did nothing: it gets all of it.
             (Err(error), Some(script)) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.fly(&call::with_script(call.command, script), call.replicas, asking).await
+                let whole = call::with_script(call.command, script);
+                Box::pin(self.fly(&whole, call.replicas, asking)).await
             }
             (answer, _) => Ok(answer),
         }
@@ -86,7 +87,7 @@ impl Connection {
         let answer = if replicas == 0 && !asking {
             connection.send_packed_command(command).await.and_then(Value::extract_error).map(|value| (value, None))
         } else {
-            fly_together(&mut connection, command, replicas, asking).await
+            Box::pin(fly_together(&mut connection, command, replicas, asking)).await
         };
         match answer {
             Ok((value, Some(reached))) => {
@@ -106,7 +107,11 @@ impl Connection {
     /// The connection, and the attempt that opened it. One that failed is forgotten.
     async fn opened(&self) -> Result<(MultiplexedConnection, Opening), StoreError> {
         let opening = self.current();
-        let connection = opening.get_or_init(|| self.open()).await.clone();
+        let connection = match opening.get() {
+            Some(opened) => opened.clone(),
+            // Boxed, as hardly any call has to open it, and opening is large.
+            None => Box::pin(opening.get_or_init(|| self.open())).await.clone(),
+        };
         let connection = connection.inspect_err(|_| self.forget(&opening))?;
         Ok((connection, opening))
     }

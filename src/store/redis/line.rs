@@ -41,7 +41,8 @@ impl Line {
     pub(super) async fn send(&self, key: &str, call: Call<'_>) -> Result<Value, StoreError> {
         match self {
             Self::Single(connection) => connection.send(call).await,
-            Self::Cluster(cluster) => cluster.send(key, call).await,
+            // Boxed, so that those who have one server do not carry it.
+            Self::Cluster(cluster) => Box::pin(cluster.send(key, call)).await,
         }
     }
 
