@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +27,18 @@ impl Level {
     }
 }
 
-/// A line: `level`, `message`, then `fields`.
+/// A line: `level`, `message`, then `fields`, which are an object or nothing.
 #[must_use]
-pub fn line(level: Level, message: &str, fields: Map<String, Value>) -> String {
-    let mut line = Map::new();
-    line.insert("level".into(), level.name().into());
-    line.insert("message".into(), message.into());
-    line.extend(fields);
-    Value::Object(line).to_string()
+pub fn line(level: Level, message: &str, fields: impl Serialize) -> String {
+    #[derive(Serialize)]
+    struct Line<'a, F> {
+        level: &'static str,
+        message: &'a str,
+        #[serde(flatten)]
+        fields: F,
+    }
+    // Every field has a JSON form.
+    serde_json::to_string(&Line { level: level.name(), message, fields }).unwrap_or_default()
 }
 
 /// Writes `text` and the end of the line.
@@ -45,5 +49,5 @@ pub fn write(text: &str) {
 
 /// Writes a line that belongs to no request.
 pub fn warning(message: &str) {
-    write(&line(Level::Warning, message, Map::new()));
+    write(&line(Level::Warning, message, ()));
 }

@@ -10,12 +10,12 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use hyper::{
-    HeaderMap, Method, Request,
+    Method, Request,
     body::{Body, Bytes, Incoming},
-    header::{CONTENT_LANGUAGE, CONTENT_LENGTH, HeaderValue},
+    header::{CONTENT_LANGUAGE, CONTENT_LENGTH, HeaderName, HeaderValue, ORIGIN},
     http::request::Parts,
 };
-use serde_json::Map;
+use serde::Serialize;
 use tokio::time::sleep;
 use vercel_runtime::ResponseBody;
 
@@ -35,6 +35,7 @@ use super::{
 use crate::{
     committer::Surroundings,
     config::{Config, ConfigError},
+    ledger::UserId,
     live::Live,
     log::{self, Level},
     plans::Catalogue,
@@ -47,6 +48,8 @@ use crate::{
     },
     system::System,
 };
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How long a stream's reader has for its end, when the process is about to end.
 const LAST_READS: Duration = Duration::from_secs(3);
@@ -141,7 +144,7 @@ impl App {
         let default_locale = self.settings.as_ref().map(|settings| settings.config.locale).unwrap_or_default();
         let trace = Trace::new(request.headers(), default_locale);
         let method = request.method().clone();
-        let headers = request.headers().clone();
+        let origin = request.headers().get(ORIGIN).cloned();
 
         let answering = AssertUnwindSafe(self.dispatch(resource, request, &trace)).catch_unwind();
         let answer = answering.await.unwrap_or_else(|panic| {
@@ -150,11 +153,11 @@ impl App {
         let failure = answer.as_ref().err().cloned();
         let mut response =
             answer.unwrap_or_else(|failure| respond::problem(&failure.problem, &trace.request_id, trace.locale));
-        self.finish(resource, &method, &headers, &trace, &mut response);
+        self.finish(resource, &method, origin.as_ref(), &trace, &mut response);
 
         if self.warns_open(resource) {
             let warning = "JETON_API_KEYS is not set: every call is allowed, as this is development";
-            log(Level::Warning, &log::line(Level::Warning, warning, Map::new()));
+            log(Level::Warning, &log::line(Level::Warning, warning, ()));
         }
         let line = Line { resource, method: &method, trace: &trace, failure: failure.as_ref() };
         let (level, line) = line.write(response.status().as_u16());
@@ -228,7 +231,14 @@ impl App {
     }
 
     /// What every response has.
-    fn finish(&self, resource: Resource, method: &Method, request: &HeaderMap, trace: &Trace, response: &mut Response) {
+    fn finish(
+        &self,
+        resource: Resource,
+        method: &Method,
+        origin: Option<&HeaderValue>,
+        trace: &Trace,
+        response: &mut Response,
+    ) {
         if method == Method::HEAD {
             let length = response.body().size_hint().exact();
             *response.body_mut() = ResponseBody::from(());
@@ -242,10 +252,10 @@ impl App {
             headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(trace.locale.tag()));
         }
         if let Ok(id) = HeaderValue::from_str(&trace.request_id) {
-            headers.insert("x-request-id", id);
+            headers.insert(X_REQUEST_ID, id);
         }
         if let Ok(settings) = &self.settings {
-            cors::allow(&settings.config, resource, request, headers);
+            cors::allow(&settings.config, resource, origin, headers);
         }
     }
 
@@ -288,29 +298,42 @@ struct Line<'a> {
     failure: Option<&'a Failure>,
 }
 
+/// What belongs to the line.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields<'a> {
+    request_id: &'a str,
+    function: &'static str,
+    method: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    status: u16,
+    duration_ms: f64,
+    redis_ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failures: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+}
+
 impl Line<'_> {
     fn write(&self, status: u16) -> (Level, String) {
-        let mut fields = Map::new();
-        fields.insert("requestId".into(), self.trace.request_id.as_str().into());
-        fields.insert("function".into(), self.resource.name().into());
-        fields.insert("method".into(), self.method.as_str().into());
-        if let Some(user) = self.trace.user() {
-            fields.insert("user".into(), user.as_str().into());
-        }
-        fields.insert("status".into(), status.into());
-        fields.insert("durationMs".into(), milliseconds(self.trace.begun.elapsed()).into());
-        fields.insert("redisMs".into(), self.trace.store_ms().into());
-        let mut level = Level::Info;
-        let mut message = "answered";
-        if let Some(notes) = self.trace.notes() {
-            level = Level::Error;
-            fields.insert("failures".into(), notes.into());
-        }
-        if let Some(Failure { problem, cause }) = self.failure {
-            fields.insert("code".into(), problem.code().into());
-            level = if problem.status().is_server_error() { Level::Error } else { level };
-            message = cause.as_deref().unwrap_or(problem.code());
-        }
+        let Self { resource, method, trace, failure } = self;
+        let fields = Fields {
+            request_id: &trace.request_id,
+            function: resource.name(),
+            method: method.as_str(),
+            user: trace.user().map(UserId::as_str),
+            status,
+            duration_ms: milliseconds(trace.begun.elapsed()),
+            redis_ms: trace.store_ms(),
+            failures: trace.notes(),
+            code: failure.map(|failure| failure.problem.code()),
+        };
+        let is_error = failure.is_some_and(|failure| failure.problem.status().is_server_error());
+        let level = if is_error || fields.failures.is_some() { Level::Error } else { Level::Info };
+        let message =
+            failure.map_or("answered", |Failure { problem, cause }| cause.as_deref().unwrap_or(problem.code()));
         (level, log::line(level, message, fields))
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     access::Access,
+    fields::Fields,
     problem::{BODY_MAX, Failure, Problem, Reason},
     resource::Resource,
 };
@@ -33,8 +34,16 @@ use crate::{
     system,
 };
 
+/// The platform's name for a request.
+const X_VERCEL_ID: HeaderName = HeaderName::from_static("x-vercel-id");
+
 /// The header that moves a user's test clock.
 const CLOCK: HeaderName = HeaderName::from_static("jeton-clock");
+
+/// The caller's name for a change (contract §4).
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+const CONTENT_TYPE_FIELD: &str = "contentType";
 
 /// What a request is about, for its log line: filled in as it becomes known.
 pub(super) struct Trace {
@@ -49,8 +58,7 @@ pub(super) struct Trace {
 impl Trace {
     pub(super) fn new(headers: &HeaderMap, default_locale: Locale) -> Self {
         // The platform's own id, so that its log and ours agree.
-        let given =
-            headers.get("x-vercel-id").and_then(|id| id.to_str().ok()).filter(|id| (1..=128).contains(&id.len()));
+        let given = headers.get(X_VERCEL_ID).and_then(|id| id.to_str().ok()).filter(|id| (1..=128).contains(&id.len()));
         Self {
             begun: Instant::now(),
             request_id: given.map_or_else(|| system::short_name(system::random()), str::to_owned),
@@ -154,17 +162,23 @@ impl Call<'_> {
     /// The content type of this name, if the catalogue has it.
     pub(super) fn content_type(&self, name: &str) -> Result<ContentType, Problem> {
         let known = self.catalogue.content_type(name).cloned();
-        known.ok_or_else(|| Problem::invalid_field("contentType", self.not_a_content_type()))
+        known.ok_or_else(|| self.not_a_content_type())
     }
 
-    /// Which content types there are.
-    pub(super) fn not_a_content_type(&self) -> Reason {
-        Reason::NotOneOf(self.catalogue.content_types().map(|known| known.as_str().to_owned()).collect())
+    /// Takes the name of a content type from `fields`; whether the catalogue has it is [`Self::content_type`]'s to say.
+    pub(super) fn take_content_type(&self, fields: &mut Fields<'_>) -> Result<Option<String>, Problem> {
+        // Which ones there are is put together only for who needs to know.
+        fields.take_text(CONTENT_TYPE_FIELD, &Reason::Required).map_err(|_| self.not_a_content_type())
+    }
+
+    fn not_a_content_type(&self) -> Problem {
+        let known = self.catalogue.content_types().map(|known| known.as_str().to_owned()).collect();
+        Problem::invalid_field(CONTENT_TYPE_FIELD, Reason::NotOneOf(known))
     }
 
     /// The caller's name for the request, if it has one.
     pub(super) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
-        let mut values = self.headers.get_all("idempotency-key").iter();
+        let mut values = self.headers.get_all(IDEMPOTENCY_KEY).iter();
         let refused = || Problem::invalid_field("Idempotency-Key", Reason::NotAKey);
         match (values.next(), values.next()) {
             (None, _) => Ok(None),

@@ -2,7 +2,7 @@ use hyper::{
     HeaderMap,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderValue, ORIGIN, VARY,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderValue, VARY,
     },
 };
 
@@ -11,13 +11,13 @@ use crate::{config::Config, stage::Stage};
 
 /// Lets a page of an allowed origin read the answer (the Fetch standard's CORS protocol). Others get no header, so
 /// their browser keeps the answer from them.
-pub(super) fn allow(config: &Config, resource: Resource, request: &HeaderMap, response: &mut HeaderMap) {
+pub(super) fn allow(config: &Config, resource: Resource, origin: Option<&HeaderValue>, response: &mut HeaderMap) {
     let allowed = &config.cors_origins;
     if allowed.is_empty() {
         return;
     }
     response.append(VARY, HeaderValue::from_static("Origin"));
-    let Some(origin) = request.get(ORIGIN) else { return };
+    let Some(origin) = origin else { return };
     let known = |origin: &str| allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin));
     if !origin.to_str().is_ok_and(known) {
         return;

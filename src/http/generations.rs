@@ -29,6 +29,6 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
 }
 
 fn content_type(call: &Call<'_>, fields: &mut Fields<'_>) -> Result<ContentType, Problem> {
-    let given = fields.take_text("contentType", &call.not_a_content_type())?;
+    let given = call.take_content_type(fields)?;
     call.content_type(given.as_deref().unwrap_or(DEFAULT_CONTENT_TYPE))
 }

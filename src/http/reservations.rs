@@ -23,7 +23,7 @@ pub(super) async fn post(call: &Call<'_>) -> Result<Response, Failure> {
     let mut fields = Fields::parse(&call.body)?;
     let user = call.user(fields.take_text("userId", &Reason::NotAUserId)?.as_deref())?;
     let amount = fields.take_amount("amount")?;
-    let content_type = fields.take_text("contentType", &call.not_a_content_type())?;
+    let content_type = call.take_content_type(&mut fields)?;
     let reservation = TokenReservation {
         amount: amount.ok_or_else(|| Problem::invalid_field("amount", Reason::Required))?,
         content_type: content_type.map(|name| call.content_type(&name)).transpose()?,
