@@ -18,11 +18,15 @@ static COMMIT: Lazy<Script> = Lazy::new(|| Script::new(COMMIT_SCRIPT));
 static CONFIRM: Lazy<Script> = Lazy::new(|| Script::new(CONFIRM_SCRIPT));
 static USAGE: Lazy<Script> = Lazy::new(|| Script::new(USAGE_SCRIPT));
 
+/// How many words an ordinary commit is, one with an entry and no record, and how long they are but for the document, in bytes.
+const CALL_WORDS: usize = 16;
+const CALL_LENGTH: usize = 768;
+
 impl RedisStore {
-    /// Calls a script that changes the account of `user`.
-    async fn evaluate(&self, user: &UserId, command: &Cmd, script: &'static str) -> Result<Value, StoreError> {
+    /// Calls a script that changes what is under the key `account`, and beside it.
+    async fn evaluate(&self, account: &str, command: &Cmd, script: &'static str) -> Result<Value, StoreError> {
         let call = Call { command, script: Some(script), replicas: self.replicas };
-        let answer = self.commits.send(&self.keys.account(user), call).await;
+        let answer = self.commits.send(account, call).await;
         // Another server may have taken over. Reads that go their own way must not stay with the old one.
         if matches!(answer, Err(StoreError::Unavailable { .. })) && self.replicas > 0 {
             self.line.renew();
@@ -31,7 +35,8 @@ impl RedisStore {
     }
 
     pub(super) async fn evaluate_commit(&self, commit: &Commit) -> Result<Value, StoreError> {
-        self.evaluate(&commit.user, &self.commit_call(commit), COMMIT_SCRIPT).await
+        let account = self.keys.account(&commit.user);
+        self.evaluate(&account, &self.commit_call(&account, commit), COMMIT_SCRIPT).await
     }
 
     /// Looks for the entry `id` of a history, or without one for a record, under `key`, where commits are made: what is
@@ -43,10 +48,11 @@ impl RedisStore {
         key: &str,
         id: Option<TransactionId>,
     ) -> Result<Option<String>, StoreError> {
+        let account = self.keys.account(user);
         let mut call = cmd("EVALSHA");
-        call.arg(CONFIRM.get_hash()).arg(2).arg(self.keys.account(user)).arg(key);
+        call.arg(CONFIRM.get_hash()).arg(2).arg(&account).arg(key);
         call.arg(id.map_or_else(String::new, |id| id.to_string()));
-        let reply = patiently(|| self.evaluate(user, &call, CONFIRM_SCRIPT)).await?;
+        let reply = patiently(|| self.evaluate(&account, &call, CONFIRM_SCRIPT)).await?;
         let mut words = self.parse::<Vec<String>>(reply)?.into_iter();
         match (words.next().as_deref(), words.next()) {
             (Some("entry" | "record"), Some(found)) => Ok(Some(found)),
@@ -70,11 +76,11 @@ impl RedisStore {
         Ok(())
     }
 
-    fn commit_call(&self, commit: &Commit) -> Cmd {
+    fn commit_call(&self, account: &str, commit: &Commit) -> Cmd {
         let Commit { user, expected, revision, document, entries, archive, records, usage, due: _, now: _ } = commit;
         // While a slot moves to another node, a call that names a key that is not there has to wait: so neither an archive
         // nor the usage is named in vain.
-        let mut keys = vec![self.keys.account(user), self.keys.history(user, History::Current)];
+        let mut keys = vec![self.keys.history(user, History::Current)];
         if let Some(Archive { number, .. }) = archive {
             keys.push(self.keys.history(user, History::Archived(*number)));
         }
@@ -82,8 +88,9 @@ impl RedisStore {
             keys.push(self.keys.usage(user));
         }
         keys.extend(records.iter().map(|(name, _)| self.keys.record(user, name)));
-        let mut call = cmd("EVALSHA");
-        call.arg(COMMIT.get_hash()).arg(keys.len()).arg(keys);
+        // Room for all of it at once: what an ordinary commit has besides its document, and what the others have more.
+        let mut call = Cmd::with_capacity(CALL_WORDS, document.len().saturating_add(CALL_LENGTH));
+        call.arg("EVALSHA").arg(COMMIT.get_hash()).arg(keys.len().saturating_add(1)).arg(account).arg(keys);
         call.arg(expected.as_ref().map_or("", Revision::as_str))
             .arg(revision.as_str())
             .arg(document)
@@ -112,13 +119,14 @@ impl RedisStore {
         expected: &Revision,
         fields: &[(String, String)],
     ) -> Result<bool, StoreError> {
+        let account = self.keys.account(user);
         let mut call = cmd("EVALSHA");
-        call.arg(USAGE.get_hash()).arg(2).arg(self.keys.account(user)).arg(self.keys.usage(user));
+        call.arg(USAGE.get_hash()).arg(2).arg(&account).arg(self.keys.usage(user));
         call.arg(expected.as_str());
         for (field, text) in fields {
             call.arg(field).arg(text);
         }
-        self.parse(patiently(|| self.evaluate(user, &call, USAGE_SCRIPT)).await?)
+        self.parse(patiently(|| self.evaluate(&account, &call, USAGE_SCRIPT)).await?)
     }
 
     pub(super) async fn committed(&self, commit: &Commit, reply: Value) -> Result<Committed, StoreError> {
