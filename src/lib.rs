@@ -31,6 +31,7 @@ pub mod ledger;
 pub mod live;
 pub mod locale;
 pub mod log;
+mod memory;
 pub mod mutation;
 pub mod plans;
 pub mod session;
