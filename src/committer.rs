@@ -17,9 +17,11 @@ mod group;
 mod lanes;
 pub(crate) mod legacy;
 
-use std::sync::Arc;
+use std::{future::poll_fn, pin::pin, sync::Arc};
 
+use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
+    runtime::Handle,
     sync::oneshot,
     time::{Instant, timeout_at},
 };
@@ -158,14 +160,38 @@ impl Committer {
     pub async fn execute(&self, user: &UserId, request: Request, deadline: Instant) -> Result<Reply, StoreError> {
         let (reply, answer) = oneshot::channel();
         let waiting = Waiting { request, deadline, reply };
-        if self.shared.lanes.join(user, waiting) {
-            // A task of its own: a caller that goes away must not take the group with it.
-            tokio::spawn(lead(Arc::clone(&self.shared), user.clone()));
-        }
-        match timeout_at(deadline, answer).await {
+        let leads = self.shared.lanes.join(user, waiting);
+        let mut leading = Leading(leads.then(|| lead(Arc::clone(&self.shared), user.clone()).boxed()));
+        match timeout_at(deadline, leading.until(answer)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(StoreError::Damaged("the committer stopped midway".to_owned())),
             Err(_) => Err(StoreError::late(true)),
+        }
+    }
+}
+
+/// What the first caller in a lane does for all who are in it, for as long as that caller waits. What is left then goes on in a
+/// task of its own: a caller that has its answer, or goes away, must not take the others' with it.
+struct Leading(Option<BoxFuture<'static, ()>>);
+
+impl Leading {
+    /// Leads until `answer` is there.
+    async fn until<T>(&mut self, answer: impl Future<Output = T>) -> T {
+        let mut answer = pin!(answer);
+        poll_fn(|context| {
+            if self.0.as_mut().is_some_and(|lead| lead.poll_unpin(context).is_ready()) {
+                self.0 = None;
+            }
+            answer.as_mut().poll(context)
+        })
+        .await
+    }
+}
+
+impl Drop for Leading {
+    fn drop(&mut self) {
+        if let (Some(lead), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(lead);
         }
     }
 }
