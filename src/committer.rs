@@ -36,7 +36,7 @@ use crate::{
     locale::Locale,
     plans::Catalogue,
     stage::Stage,
-    store::{IdempotencyKey, LegacySource, OnceRecord, Store, StoreError},
+    store::{IdempotencyKey, LegacySource, OnceRecord, Store, StoreError, Stored},
 };
 
 /// The clock and the dice.
@@ -149,6 +149,22 @@ impl Committer {
         surroundings: Arc<dyn Surroundings>,
     ) -> Self {
         Self { shared: Arc::new(Shared { store, catalogue, stage, surroundings, before, lanes: Lanes::default() }) }
+    }
+
+    /// The account of `user` as it is in the store, which is read for this.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn load(&self, user: &UserId) -> Result<Option<Stored>, StoreError> {
+        let Shared { store, lanes, .. } = &*self.shared;
+        let stored = match lanes.guess(user) {
+            Some(known) => store.reload(user, known).await?,
+            None => store.load(user).await?,
+        };
+        if let Some(stored) = &stored {
+            lanes.see(user, stored);
+        }
+        Ok(stored)
     }
 
     /// Decides `request` on the account of `user` and commits what comes of it, before `deadline`. Then nothing of it is

@@ -133,7 +133,7 @@ impl StatsService {
         // What is left of the caller's time when the account is read is what the change has.
         let deadline = deadline();
         in_time(async {
-            if let Some(Stored { account, .. }) = self.store.load(user).await?
+            if let Some(Stored { account, .. }) = self.committer.load(user).await?
                 && let Some(stats) = self.stats_if_settled(&account, user, locale)?
             {
                 return Ok(stats);

@@ -60,6 +60,12 @@ pub trait Store: Send + Sync {
     /// The account of `user`; `None` when there is none.
     fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>>;
 
+    /// The same for who knows an account of `user`, which need not be read again if it is still what there is.
+    fn reload<'a>(&'a self, user: &'a UserId, known: Stored) -> Answer<'a, Option<Stored>> {
+        drop(known);
+        self.load(user)
+    }
+
     /// Writes all of `commit`, or, if another came before it, none. Once it answers that it was done, or that it was
     /// done before, that is as safe as the store was set up to make it. A conflict tells what there is, as a load does.
     fn commit<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Committed>;

@@ -34,7 +34,8 @@ pub(super) struct Lanes {
 struct State {
     /// A user is in here while somebody leads their lane.
     waiting: HashMap<UserId, Vec<Waiting>>,
-    guesses: LruCache<UserId, Stored>,
+    /// None while somebody leads the lane, who has taken it: its place is kept.
+    guesses: LruCache<UserId, Option<Stored>>,
 }
 
 impl Default for Lanes {
@@ -70,11 +71,30 @@ impl Lanes {
 
     /// Takes the account of `user` as it was seen last. Whoever leads the lane puts it, or what it has become, back.
     pub(super) fn take_guess(&self, user: &UserId) -> Option<Stored> {
-        self.state().guesses.pop(user)
+        self.state().guesses.get_mut(user)?.take()
+    }
+
+    /// The account of `user` as it was seen last, unless somebody has taken it.
+    pub(super) fn guess(&self, user: &UserId) -> Option<Stored> {
+        self.state().guesses.get(user)?.clone()
+    }
+
+    /// An account was read. What is known already, of the same age or newer, or is being changed, stays.
+    pub(super) fn see(&self, user: &UserId, stored: &Stored) {
+        let mut state = self.state();
+        match state.guesses.get_mut(user) {
+            Some(Some(guess)) if guess.account.is_older_than(&stored.account) => *guess = stored.clone(),
+            Some(_) => {}
+            None => drop(state.guesses.put(user.clone(), Some(stored.clone()))),
+        }
     }
 
     pub(super) fn remember(&self, user: &UserId, stored: Stored) {
-        self.state().guesses.put(user.clone(), stored);
+        let mut state = self.state();
+        match state.guesses.get_mut(user) {
+            Some(guess) => *guess = Some(stored),
+            None => drop(state.guesses.put(user.clone(), Some(stored))),
+        }
     }
 
     pub(super) fn forget(&self, user: &UserId) {

@@ -264,6 +264,11 @@ impl Account {
         self.version.saturating_add(self.changes)
     }
 
+    /// Whether callers have seen more changes of `other`.
+    pub(crate) const fn is_older_than(&self, other: &Self) -> bool {
+        self.stats_version() < other.stats_version()
+    }
+
     /// Callers see something else than before, and no entry says so.
     pub(super) const fn changed(&mut self) {
         self.changes = self.changes.saturating_add(1);

@@ -120,6 +120,14 @@ impl RedisStore {
         self.line.parse(value)
     }
 
+    /// What `rev` and `doc` hold of the account of `user`.
+    async fn read_account(&self, user: &UserId) -> Result<(Option<String>, Option<String>), StoreError> {
+        let key = self.keys.account(user);
+        let mut command = cmd("HMGET");
+        command.arg(&key).arg("rev").arg("doc");
+        self.read(&key, &command).await
+    }
+
     /// The account that `rev` and `doc` hold.
     fn stored(user: &UserId, found: (Option<String>, Option<String>)) -> Result<Option<Stored>, StoreError> {
         match found {
@@ -229,10 +237,15 @@ impl Store for RedisStore {
     }
 
     fn load<'a>(&'a self, user: &'a UserId) -> Answer<'a, Option<Stored>> {
+        Box::pin(async move { Self::stored(user, self.read_account(user).await?) })
+    }
+
+    fn reload<'a>(&'a self, user: &'a UserId, known: Stored) -> Answer<'a, Option<Stored>> {
         Box::pin(async move {
-            let key = self.keys.account(user);
-            let command = cmd("HMGET").arg(&key).arg("rev").arg("doc").to_owned();
-            Self::stored(user, self.read(&key, &command).await?)
+            match self.read_account(user).await? {
+                (Some(revision), Some(_)) if revision == known.revision.as_str() => Ok(Some(known)),
+                found => Self::stored(user, found),
+            }
         })
     }
 
