@@ -10,7 +10,7 @@ mod requests;
 use std::{error::Error, io::Write, process::ExitCode};
 
 /// How often a path is run while it is counted.
-const TURNS: usize = 200;
+const TURNS: usize = 50;
 
 /// One turn of a path, with all that it needs: whether it did what it should.
 type Turn = Box<dyn FnOnce() -> bool>;

@@ -16,8 +16,8 @@ const EXPECTED: &str = include_str!("instructions.toml");
 const PLAIN: &str = "glibc.cpu.hwcaps=-ERMS,-AVX2,-AVX,-AVX_Fast_Unaligned_Load";
 
 /// How much more a path may take than the table says, in hundredths: for another C library with its allocator, another
-/// compiler of the same language, and crates that look at the processor themselves. One machine differs from run to run by
-/// less than 1, and only where whole requests are counted.
+/// compiler of the same language, and crates that look at the processor themselves. On one machine the ledger's paths are the
+/// same to the instruction, and whole requests differ from run to run by 1 at most.
 const MORE: u64 = 5;
 /// How much less, before the table is to follow.
 const LESS: u64 = 10;
