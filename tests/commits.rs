@@ -1,6 +1,7 @@
 //! What the committer costs Redis, by Redis's own counters: how many loads and commits come of which requests.
 //!
-//! A load is one `hmget`. A commit is one `evalsha`, in which the script's own calls are counted too.
+//! A load is one `hmget`. A commit is one `evalsha`, in which the script's own calls are counted too. What each operation costs
+//! alone is in `costs/redis.toml`.
 
 use std::collections::BTreeMap;
 
@@ -73,21 +74,8 @@ fn calls(counts: &[(&str, u64)]) -> BTreeMap<String, u64> {
 
 #[tokio::test]
 async fn a_debit_on_a_known_account_is_one_commit() {
-    let processes = Processes::<2>::start().await;
-    let (balance, cost) = processes.counted(processes.debit(0, 3)).await;
-    assert_eq!(balance, 4_997);
-    let opening = [
-        ("evalsha", 1),
-        ("exists", 1),
-        ("hget", 1),
-        ("hmget", 1),
-        ("hset", 1),
-        ("publish", 1),
-        ("xadd", 2),
-        ("zadd", 2),
-    ];
-    assert_eq!(cost, calls(&opening), "an opening");
-
+    let processes = Processes::<1>::start().await;
+    processes.debit(0, 3).await;
     let known = calls(&[("evalsha", 1), ("hget", 1), ("hset", 1), ("publish", 1), ("xadd", 1)]);
     for balance in [4_994, 4_991] {
         let counted = processes.counted(processes.debit(0, 3)).await;
@@ -103,10 +91,6 @@ async fn a_debit_on_a_known_account_is_one_commit() {
     let (paid, cost) = processes.counted(service.record_generation(&processes.user, article(5), caller(None))).await;
     assert_eq!(granted(paid).transaction.unwrap().entry.grants.len(), 5);
     assert_eq!(cost, known);
-    let mut unknown = known;
-    unknown.insert("hmget".to_owned(), 1);
-    let counted = processes.counted(processes.debit(1, 3)).await;
-    assert_eq!(counted, (4_987, unknown), "to this process the account was new");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ mod clock;
 mod cluster;
 mod commits;
 mod concurrency;
+mod costs;
 mod damage;
 mod deploy_guide;
 mod events;

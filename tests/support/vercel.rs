@@ -77,10 +77,11 @@ fn is_foreign(name: &str) -> bool {
         || name.starts_with(".env")
 }
 
-/// A copy of the project as it stands in the work tree, with its functions built.
-fn copy(name: &str, profile: &[&str]) -> PathBuf {
-    // Said before much is built.
-    node::tool("vercel");
+/// A copy of the project as it stands in the work tree.
+fn copy(name: &str) -> PathBuf {
+    // Two tests may want the same one.
+    static COPYING: Mutex<()> = Mutex::new(());
+    let _turn = COPYING.lock().unwrap_or_else(PoisonError::into_inner);
     let project = target().join(name);
     fs::create_dir_all(&project).unwrap();
     let files = files_below(root(), is_foreign);
@@ -98,11 +99,29 @@ fn copy(name: &str, profile: &[&str]) -> PathBuf {
     let settings = target().join(".cargo");
     fs::create_dir_all(&settings).unwrap();
     fs::write(settings.join("config.toml"), CARGO).unwrap();
-    let mut cargo = command("cargo", &project);
-    cargo.args(["build", "--quiet", "--locked"]).args(profile).args(FUNCTIONS.iter().flat_map(|name| ["--bin", name]));
-    let built = cargo.output().unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     project
+}
+
+/// Builds these packages or programs of a copy.
+fn build(project: &Path, profile: &[&str], what: &[&str]) {
+    let mut cargo = command("cargo", project);
+    let built = cargo.args(["build", "--quiet", "--locked"]).args(profile).args(what).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+}
+
+/// A copy of the project with its functions built.
+fn with_functions(name: &str, profile: &[&str]) -> PathBuf {
+    // Said before much is built.
+    node::tool("vercel");
+    let project = copy(name);
+    build(&project, profile, FUNCTIONS.map(|name| ["--bin", name]).as_flattened());
+    project
+}
+
+/// The program of a package of ours, built as for a deployment, and with what was built for one.
+pub(crate) fn released(package: &str) -> PathBuf {
+    build(&copy("build"), &["--release"], &["--package", package]);
+    target().join("target/release").join(package)
 }
 
 /// A command in `folder` that knows nothing of the test run that it is started from.
@@ -164,7 +183,7 @@ impl DevServer {
         static SHARED: Mutex<Weak<DevServer>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
-            let server = Arc::new(Self::start(&copy("dev", &[])));
+            let server = Arc::new(Self::start(&with_functions("dev", &[])));
             *shared = Arc::downgrade(&server);
             server
         })
@@ -241,7 +260,7 @@ impl Drop for Dev {
 
 /// What `vercel build` makes of the project for a deployment: `.vercel/output`. It is made once in a test run.
 pub(crate) static OUTPUT: LazyLock<PathBuf> = LazyLock::new(|| {
-    let project = copy("build", &["--release"]);
+    let project = with_functions("build", &["--release"]);
     fs::create_dir_all(project.join(".vercel")).unwrap();
     fs::write(project.join(".vercel/project.json"), LINKED).unwrap();
     let mut build = cli(&project);
