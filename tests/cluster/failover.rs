@@ -7,7 +7,6 @@ use super::DEVELOPMENT;
 use crate::support::{
     cluster::{Cluster, PRIMARIES},
     load::{Debit, Ledger, Load, users},
-    process::wait_until,
     server::{Deployment, Settings},
 };
 
@@ -27,11 +26,11 @@ async fn kill_primaries_under_load(settings: Settings<'_>) -> (Cluster, Ledger) 
         load.next_phase();
         cluster.catch_up(lost, follower);
         cluster.nodes[lost].stop();
-        wait_until("the replica takes over", || {
+        cluster.wait_until("the replica takes over", || {
             cluster.nodes[follower].command::<String>(&["INFO", "replication"]).contains("role:master")
         });
         cluster.nodes[lost].start_again();
-        wait_until("it follows who took over", || {
+        cluster.wait_until("it follows who took over", || {
             cluster.nodes[lost].command::<String>(&["INFO", "replication"]).contains("master_link_status:up")
         });
         load.next_phase();
@@ -67,7 +66,7 @@ async fn a_silent_primary_that_was_replaced_does_not_use_up_a_callers_time() {
 
     // It wakes up, with the debit that it was sent and never answered, and learns that it is a replica now.
     cluster.nodes[silent].process().signal(Signal::CONT);
-    wait_until("it follows who took over", || {
+    cluster.wait_until("it follows who took over", || {
         cluster.nodes[silent].command::<String>(&["INFO", "replication"]).contains("master_link_status:up")
     });
     assert_eq!(client.history("u").await.len(), 4);

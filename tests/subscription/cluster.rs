@@ -37,7 +37,7 @@ fn subscribed(node: &Redis, id: &str) -> [u64; 2] {
 /// Waits until changes of `id` are told by `node`, and by no other.
 fn assert_settles(cluster: &Cluster, node: usize, id: &str, watch: &Watch) {
     let tells = |at: usize| subscribed(&cluster.nodes[at], id) == [u64::from(at == node), 0];
-    wait_until("the node tells, and no other", || (0..cluster.nodes.len()).all(tells));
+    cluster.wait_until("the node tells, and no other", || (0..cluster.nodes.len()).all(tells));
     wait_until("it is known that changes are told", || watch.is_prompt());
 }
 
@@ -124,7 +124,7 @@ async fn who_takes_over_for_a_node_tells_of_its_users() {
         } else {
             cluster.nodes[heir].command::<()>(&["CLUSTER", "FAILOVER", "TAKEOVER"]);
         }
-        wait_until("its replica tells", || subscribed(&cluster.nodes[heir], &ids[1]) == [1, 0]);
+        cluster.wait_until("its replica tells", || subscribed(&cluster.nodes[heir], &ids[1]) == [1, 0]);
         wait_until("it is known that changes are told", || watches[1].is_prompt());
         // Another process, as this one's own line may yet have to find out.
         wait_until_so("the account can be read", async || after.load(&world.user).await.is_ok()).await;
@@ -132,6 +132,23 @@ async fn who_takes_over_for_a_node_tells_of_its_users() {
         assert_told(&mut world, &watches[1], 1, "a commit").await;
         assert!(watches[0].is_prompt() && watches[2].is_prompt(), "another node has taken over");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_has_become_a_replica_unheard_is_not_who_tells() {
+    let cluster = Cluster::start_with(1, &[]);
+    let (store, other) = (store_in(&cluster), store_in(&cluster));
+    let [_, id, _] = one_each(&cluster);
+    // From now on it is known who has the user. That it is another leads nobody here to ask again.
+    store.load(&user(&id)).await.unwrap();
+    let heir = 1 + PRIMARIES;
+    cluster.nodes[heir].command::<()>(&["CLUSTER", "FAILOVER", "TAKEOVER"]);
+    cluster.wait_until("the node has become a replica", || {
+        cluster.nodes[1].command::<String>(&["INFO", "replication"]).contains("role:slave")
+    });
+    let watch = store.watch(&user(&id));
+    assert_settles(&cluster, heir, &id, &watch);
+    assert_told(&mut World::new(&other, &id), &watch, 0, "a commit").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use redis::FromRedisValue;
 
 use super::{
-    process::{free_port, wait_until},
+    process::{free_port, wait_until, wait_until_or_tell},
     redis::Redis,
     tls::{Ca, Identity},
 };
@@ -46,7 +46,9 @@ impl Cluster {
             let dump = format!("{number}.rdb");
             let all =
                 ["--dir", folder.path().to_str().unwrap(), "--dbfilename", &dump, "--repl-diskless-sync-delay", "0"];
-            start(&[&own[..], &all].concat())
+            // On a busy machine a replica may come late to taking over. By default it then no longer would.
+            let late = ["--cluster-replica-validity-factor", "0"];
+            start(&[&own[..], &all, &late].concat())
         };
         let nodes: Vec<Redis> = (0..PRIMARIES * (1 + replicas)).map(node).collect();
         let cluster = Self { nodes, _folder: folder };
@@ -71,9 +73,11 @@ impl Cluster {
             let first = 16_384 * number / PRIMARIES;
             let last = 16_384 * (number + 1) / PRIMARIES - 1;
             node.command::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()]);
-            node.command::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]);
         }
         for (number, node) in self.nodes.iter().enumerate() {
+            // Each has its own from the beginning. Those that have the same choose others whenever they notice, and whose
+            // is greater has the slots.
+            node.command::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]);
             for other in &self.nodes[..number] {
                 let bus: Vec<String> = other.command(&["CONFIG", "GET", "cluster-port"]);
                 node.command::<()>(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string(), &bus[1]]);
@@ -81,23 +85,28 @@ impl Cluster {
         }
         for (primary, replica) in primaries.iter().zip(replicas) {
             let primary = id(primary);
-            wait_until("the replica knows its primary", || {
+            self.wait_until("the replica knows its primary", || {
                 replica.ask::<()>(&["CLUSTER", "REPLICATE", &primary]).is_ok()
             });
         }
         let known = format!("cluster_known_nodes:{}", self.nodes.len());
         for node in &self.nodes {
-            wait_until("the node sees the whole cluster", || {
+            self.wait_until("the node sees the whole cluster", || {
                 let info: String = node.command(&["CLUSTER", "INFO"]);
                 ["cluster_state:ok", "cluster_slots_ok:16384", &known].iter().all(|line| info.contains(line))
             });
         }
         for replica in replicas {
-            wait_until("the replica follows", || {
+            self.wait_until("the replica follows", || {
                 let info: String = replica.command(&["INFO", "replication"]);
                 info.contains("role:slave") && info.contains("master_link_status:up")
             });
         }
+    }
+
+    /// Waits until something is so. If it does not come about, each node tells how it sees the cluster.
+    pub(crate) fn wait_until(&self, what: &str, is_so: impl FnMut() -> bool) {
+        wait_until_or_tell(what, is_so, || self.nodes.iter().map(view).collect());
     }
 
     /// The nodes as `REDIS_URL` lists them.
@@ -121,7 +130,7 @@ impl Cluster {
     pub(crate) fn catch_up(&self, primary: usize, replica: usize) {
         let offset = |node: usize| self.nodes[node].info("replication", "master_repl_offset");
         let sent = offset(primary);
-        wait_until("the replica has everything", || offset(replica) >= sent);
+        self.wait_until("the replica has everything", || offset(replica) >= sent);
     }
 
     /// How often nodes answered with the error `name`.
@@ -185,6 +194,15 @@ pub(crate) fn lone_node() -> (Redis, tempfile::TempDir) {
     node.command::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
     wait_until("the node has the slots", || node.command::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
     (node, folder)
+}
+
+/// How a node sees its cluster, and who hears what from it.
+fn view(node: &Redis) -> String {
+    let ask = |words: &[&str]| node.ask(words).unwrap_or_else(|error| error.to_string());
+    let channels = node.ask::<Vec<String>>(&["PUBSUB", "SHARDCHANNELS"]).unwrap_or_default();
+    let [nodes, info, replication] =
+        [ask(&["CLUSTER", "NODES"]), ask(&["CLUSTER", "INFO"]), ask(&["INFO", "replication"])];
+    format!("\n\n== the node at port {}, which tells of {channels:?}\n{nodes}\n{info}\n{replication}", node.port())
 }
 
 /// The name of a node within its cluster.

@@ -3,20 +3,20 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::{Ipv4Addr, TcpListener},
+    ops::Range,
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc, Condvar, Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process, kill_process_group, setrlimit};
 
-/// From how many ports free ones are chosen.
-const PORTS: u32 = 15_000;
+/// From where free ports are chosen: below those that the system hands out to others.
+const PORTS: Range<u16> = 15_000..30_000;
+/// How many of them a test run makes its own at once: no other one beside it takes one of these.
+const BLOCK: u16 = 250;
 
 /// How long anything may take to happen before the test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -32,10 +32,15 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 const IN_A_GROUP: &str = r#"exec 3<&0 </dev/null; { read -r _ <&3; kill -KILL 0; } & exec "$@" 3<&-"#;
 
 /// Waits until something is so.
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
+    wait_until_or_tell(what, is_so, String::new);
+}
+
+/// The same. If it does not come about, `tell` tells how things are instead.
+pub(crate) fn wait_until_or_tell(what: &str, mut is_so: impl FnMut() -> bool, tell: impl FnOnce() -> String) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "it did not come about that {what}");
+        assert!(begun.elapsed() < PATIENCE, "it did not come about that {what}{}", tell());
         thread::sleep(BETWEEN_LOOKS);
     }
 }
@@ -73,16 +78,22 @@ fn processes_in_group(id: u32) -> Vec<(i32, String)> {
     std::fs::read_dir("/proc").unwrap().filter_map(of_process).collect()
 }
 
-/// A port that is free now, and that stays free until it is taken: below those that the system hands out to others, and
-/// each only once in this process.
+/// A port that is free now, and that nobody but who asked takes as long as this process runs, also when it is free again:
+/// the rest of a cluster would take a stranger at the port of a node that was killed for that node, and not replace it.
 pub(crate) fn free_port() -> u16 {
-    static TRIED: AtomicU32 = AtomicU32::new(0);
-    // Where the search begins differs between test runs side by side.
-    let begin = std::process::id().wrapping_mul(1_009);
-    (0..PORTS)
-        .map(|_| 15_000 + (begin.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % PORTS) as u16)
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
-        .expect("a free port")
+    /// The blocks of this process, each as long as it listens at the first port, and what is left of the last one.
+    static OWN: Mutex<(Vec<TcpListener>, Range<u16>)> = Mutex::new((Vec::new(), 0..0));
+    let listen = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
+    let (held, left) = &mut *OWN.lock().unwrap();
+    loop {
+        if let Some(port) = left.find(|port| listen(*port).is_some()) {
+            return port;
+        }
+        let mut blocks = PORTS.step_by(BLOCK.into());
+        let (first, holds) = blocks.find_map(|first| Some((first, listen(first)?))).expect("free ports");
+        held.push(holds);
+        *left = first + 1..first + BLOCK;
+    }
 }
 
 /// Lets this process and its children have as many files and connections open as the system allows: `needed`, at least.

@@ -5,7 +5,6 @@ use serde_json::json;
 use super::{DEVELOPMENT, use_everything};
 use crate::support::{
     cluster::{Cluster, Move, PRIMARIES},
-    process::wait_until,
     redis::Redis,
     server::{Deployment, Instance},
     tls::{Ca, Says},
@@ -43,7 +42,7 @@ async fn a_cluster_works_over_tls_while_slots_move_and_primaries_are_replaced() 
     // The one that has the user is lost, and its place taken by a server that nobody vouches for.
     let lost = cluster.owner("u");
     let (port, follower) = (cluster.nodes[lost].port(), lost + PRIMARIES);
-    wait_until("all nodes know who has the user", || {
+    cluster.wait_until("all nodes know who has the user", || {
         cluster.nodes.iter().enumerate().all(|(number, node)| match node.ask::<u64>(&["EXISTS", "{u}"]) {
             Ok(_) => number == lost,
             Err(error) => error.to_string().contains(&format!("127.0.0.1:{port}")),
@@ -61,7 +60,7 @@ async fn a_cluster_works_over_tls_while_slots_move_and_primaries_are_replaced() 
     assert_eq!(imposter.command::<u64>(&["DBSIZE"]), 0);
 
     cluster.nodes[follower].command::<()>(&["CLUSTER", "FAILOVER", "TAKEOVER"]);
-    wait_until("the replica has taken over", || {
+    cluster.wait_until("the replica has taken over", || {
         let others = cluster.nodes.iter().enumerate().filter(|(number, _)| *number != lost);
         others.map(|(_, node)| slots(node)).all(|slots| !slots.contains(&port.to_string()))
     });
@@ -89,7 +88,7 @@ async fn a_node_that_others_tell_of_must_have_a_certificate_for_the_host_that_th
         node.command::<()>(&["CONFIG", "SET", "cluster-announce-hostname", "localhost"]);
         node.command::<()>(&["CONFIG", "SET", "cluster-preferred-endpoint-type", "hostname"]);
     }
-    wait_until("each node tells the name of each", || {
+    cluster.wait_until("each node tells the name of each", || {
         cluster.nodes.iter().all(|node| slots(node).matches("localhost").count() >= PRIMARIES)
     });
     assert_eq!(client.post("generations", json!({"userId": "u"})).await.ok()["stats"]["tokenBalance"], 4997);

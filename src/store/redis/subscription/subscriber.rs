@@ -164,11 +164,29 @@ impl Subscriber {
             answers = self.fly(connection, self.verbs.subscribe.0, &users).await?;
         }
         self.check(&self.verbs.subscribe.1, &users, answers)?;
+        if self.verbs.subscribe.1 == PushKind::SSubscribe
+            && let Some(user) = users.first()
+        {
+            self.check_is_primary(connection, user).await?;
+        }
         for user in users {
             self.watched.set_prompt(&user, true);
             self.subscribed.insert(user);
         }
         Ok(())
+    }
+
+    /// A replica, to which a map may lead that is out of date, confirms a subscription too. It passes on what it hears of
+    /// its primary, and says nothing when it no longer hears of it. A read is taken by the primary alone, which also says
+    /// when it loses the slot.
+    async fn check_is_primary(&self, connection: &mut MultiplexedConnection, user: &UserId) -> Result<(), Loss> {
+        // As an account is loaded: so it takes no further right.
+        let read = cmd("HMGET").arg(self.keys.account(user)).arg("rev").to_owned();
+        match connection.send_packed_command(&read).await.and_then(Value::extract_error) {
+            Err(error) if failure::tells_of_a_change(&error) => Err(self.loss(&error)),
+            // Whatever else it says of the account, it has the slot.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     async fn unsubscribe(&self, connection: &mut MultiplexedConnection, users: &[UserId]) -> Result<(), Loss> {
