@@ -1,16 +1,24 @@
 //! `cargo run --release -p bench -- start` and `… live`: what Jeton costs in time and memory, on real processes and a real
 //! Redis of its own.
 
+mod connection;
 mod figures;
 mod function;
 mod listeners;
 mod live;
+mod load;
+mod peers;
+mod places;
+mod process;
 mod redis;
+mod results;
 mod start;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use self::load::LoadArguments;
 
 /// Measures Jeton.
 #[derive(Debug, Parser)]
@@ -21,6 +29,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// How many requests a second Jeton answers, and what one costs, beside the floor and what people use instead.
+    Load(LoadArguments),
     /// How long it takes from the start of a function's process to its first answer, and where the time goes.
     Start {
         /// How often each case is measured; the cases take turns.
@@ -40,6 +50,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let measured = match Arguments::parse().command {
+        Command::Load(arguments) => load::measure(&arguments),
         Command::Start { rounds } => start::measure(rounds),
         Command::Live { listeners, rounds } => live::measure(listeners, rounds),
     };

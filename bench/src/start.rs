@@ -2,11 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{
-    figures::Figures,
-    function::{Function, program},
-    redis::Redis,
-};
+use crate::{figures::Figures, function::Function, process::program, redis::Redis};
 
 const EXISTING: &str = r#"{"userId":"existing","tokenCost":1}"#;
 

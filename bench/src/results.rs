@@ -1,0 +1,25 @@
+//! What was measured, in files below `target/bench/`.
+
+use std::{fs, path::PathBuf};
+
+use serde::Serialize;
+
+use crate::places::results;
+
+/// Writes what a part has measured.
+pub(crate) fn write<T: Serialize>(part: &str, measured: &T) -> Result<(), String> {
+    let text = serde_json::to_string_pretty(measured).map_err(|error| error.to_string())?;
+    write_file(&format!("{part}.json"), &text)
+}
+
+/// Prints a table, and writes it for the report under this name.
+pub(crate) fn write_table(name: &str, table: &str) -> Result<(), String> {
+    println!("{table}");
+    write_file(&format!("{name}.md"), table)
+}
+
+fn write_file(name: &str, text: &str) -> Result<(), String> {
+    let file: PathBuf = results().join(name);
+    let written = fs::create_dir_all(results()).and_then(|()| fs::write(&file, text));
+    written.map_err(|error| format!("{}: {error}", file.display()))
+}
