@@ -3,33 +3,38 @@
 use std::{
     io::{BufRead, BufReader},
     os::unix::net::{UnixListener, UnixStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver, Sender},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
 use crate::{
-    connection::{Answer, Connection, SECRET},
+    caller::Caller,
     figures::milliseconds,
-    process::{PATIENCE, end, free_port},
+    process::{end, free_port},
 };
+
+/// How long anything may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// The key that the functions let in.
+pub(crate) const SECRET: &str = "a-key-of-the-bench";
 
 /// A function that has just been started.
 pub(crate) struct Function {
     process: Child,
     heard: Receiver<(Instant, Value)>,
-    connection: Connection,
+    caller: Caller,
+    port: u16,
     begun: Instant,
     /// How long it took until it said that it was ready, in milliseconds.
     pub(crate) ready: f64,
     /// And until its port was connected to.
     pub(crate) connected: f64,
-    requests: u64,
 }
 
 /// A request and its answer.
@@ -40,6 +45,18 @@ pub(crate) struct Answered {
     pub(crate) at: f64,
     /// How long the function says it took, and how long it waited for Redis; nothing of a function that does not say.
     pub(crate) told: Option<(f64, f64)>,
+}
+
+/// The program of a function, beside this one.
+pub(crate) fn program(name: &str) -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let program = own.with_file_name(name);
+    if program.exists() {
+        Ok(program)
+    } else {
+        let build = if cfg!(debug_assertions) { "cargo build" } else { "cargo build --release" };
+        Err(format!("{} is not there: run `{build} --bins --package jeton --package bench` first", program.display()))
+    }
 }
 
 impl Function {
@@ -71,17 +88,15 @@ impl Function {
         let begun = Instant::now();
         let mut process = command.spawn().map_err(told)?;
         let started = heard.recv_timeout(PATIENCE);
-        let connection = started
-            .map_err(|error| error.to_string())
-            .and_then(|(at, _)| Ok((at, Connection::open(port).map_err(told)?)));
-        let (at, connection) = connection.inspect_err(|_| end(&mut process))?;
+        let caller = started.map_err(|error| error.to_string()).and_then(|(at, _)| Ok((at, Caller::connect(port)?)));
+        let (at, caller) = caller.inspect_err(|_| end(&mut process))?;
         let [ready, connected] = [at, Instant::now()].map(|at| milliseconds(at.duration_since(begun)));
-        Ok(Self { process, heard, connection, begun, ready, connected, requests: 0 })
+        Ok(Self { process, heard, caller, port, begun, ready, connected })
     }
 
     /// Where it listens.
     pub(crate) const fn port(&self) -> u16 {
-        self.connection.port()
+        self.port
     }
 
     /// The number of its process.
@@ -89,12 +104,18 @@ impl Function {
         self.process.id()
     }
 
+    /// The memory that its process takes now, in KiB.
+    pub(crate) fn memory_kib(&self) -> Result<f64, String> {
+        let status = format!("/proc/{}/status", self.process.id());
+        let text = std::fs::read_to_string(&status).map_err(|error| format!("{status}: {error}"))?;
+        let resident = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = resident.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        number.ok_or_else(|| format!("{status} does not say VmRSS"))
+    }
+
     /// Makes a request, which must be answered with `status`. `line` is its method and path; without a body it has none.
     pub(crate) fn ask(&mut self, line: &str, body: &str, status: u16) -> Result<Answered, String> {
-        self.requests = self.requests.saturating_add(1);
-        let headers =
-            format!("x-vercel-internal-invocation-id: i\r\nx-vercel-internal-request-id: {}\r\n", self.requests);
-        let Answer { when, .. } = self.connection.ask(line, &headers, body, status)?;
+        let when = self.caller.ask(line, "", body, status)?.when;
         let at = milliseconds(when.duration_since(self.begun));
         Ok(Answered { when, at, told: self.told()? })
     }

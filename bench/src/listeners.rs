@@ -13,7 +13,7 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 
-use crate::{connection::SECRET, process::PATIENCE};
+use crate::function::{PATIENCE, SECRET};
 
 /// Some that are listening. They leave with this value.
 pub(crate) struct Listeners {

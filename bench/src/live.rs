@@ -6,9 +6,8 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::{
     figures::{Figures, milliseconds},
-    function::Function,
+    function::{Function, program},
     listeners::Listeners,
-    process::{memory_kib, program},
     redis::Redis,
 };
 
@@ -57,7 +56,7 @@ impl Case {
             debit(&mut debits, self.users)?;
             listeners.told(1)?;
         }
-        let before = memory_kib(function.id())?;
+        let before = function.memory_kib()?;
         for user in 0..self.users {
             for _ in 0..self.listeners_each {
                 listeners.add(user)?;
@@ -72,7 +71,7 @@ impl Case {
         }
         let count = u32::try_from(self.users.saturating_mul(self.listeners_each)).map_err(|error| error.to_string())?;
         if count >= FEW {
-            self.memory_kib = Some((memory_kib(function.id())? - before) / f64::from(count));
+            self.memory_kib = Some((function.memory_kib()? - before) / f64::from(count));
         }
         // The other function has one.
         self.connections = redis.connections()?.saturating_sub(1);

@@ -1,14 +1,17 @@
 //! Requests per second, and what one costs: the floor, Jeton and what people use instead, in one run.
 
 mod accounts;
-mod contender;
+pub(crate) mod contender;
+pub(crate) mod latency;
+mod oha;
 mod ping;
-mod sample;
+pub(crate) mod sample;
 mod tables;
-mod workload;
+mod targets;
+pub(crate) mod workload;
 mod wrk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -66,6 +69,16 @@ pub(crate) struct Series {
 }
 
 impl Measured {
+    /// What was asked for, each once.
+    pub(crate) fn workloads(&self) -> BTreeSet<Workload> {
+        self.series.iter().map(|series| series.workload).collect()
+    }
+
+    /// Who was measured, each once.
+    pub(crate) fn contenders(&self) -> BTreeSet<Contender> {
+        self.series.iter().map(|series| series.contender).collect()
+    }
+
     /// The figures of a contender at a workload, if it was measured.
     pub(crate) fn figures(
         &self,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    connection::SECRET,
+    function::SECRET,
     places::{peers_installed, peers_source},
     process::Server,
 };

@@ -17,12 +17,22 @@ pub(crate) fn peers_source() -> PathBuf {
     root().join("bench/peers")
 }
 
+/// What `bench/run` installs.
+pub(crate) fn tools() -> PathBuf {
+    root().join("target/tools")
+}
+
 /// The peers, with their packages.
 pub(crate) fn peers_installed() -> PathBuf {
-    root().join("target/tools/peers")
+    tools().join("peers")
 }
 
 /// What was measured.
 pub(crate) fn results() -> PathBuf {
     root().join("target/bench")
+}
+
+/// What is said of the project.
+pub(crate) fn docs() -> PathBuf {
+    root().join("docs")
 }

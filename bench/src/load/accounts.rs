@@ -5,7 +5,7 @@ use std::thread;
 use serde_json::Value;
 
 use super::{contender::Running, workload::Workload};
-use crate::connection::Connection;
+use crate::caller::Caller;
 
 /// How many ask at once.
 const CALLERS: usize = 16;
@@ -17,46 +17,42 @@ const PURCHASE: &str = "1000000000000";
 pub(crate) fn open(running: &Running, workload: Workload, users: usize) -> Result<(), String> {
     if workload == Workload::Hot {
         let body = format!(r#"{{"userId":"u0","amount":{PURCHASE}}}"#);
-        connect(running.desk())?.ask("POST /api/tokens", "", &body, 200)?;
+        Caller::connect(running.desk())?.ask("POST /api/tokens", "", &body, 200)?;
     }
     // Where debits are measured they are made there, so that it knows the accounts.
     let port = match workload {
         Workload::Reads | Workload::Streams => running.desk(),
         Workload::Users | Workload::Hot | Workload::Mixed | Workload::Alone | Workload::Keys => running.door(),
     };
-    each(port, users, |connection, user| {
+    each(port, users, |caller, user| {
         let body = format!(r#"{{"userId":"u{user}","tokenCost":1}}"#);
-        connection.ask("POST /api/generations", "", &body, 200).map(|_| 0.0)
+        caller.ask("POST /api/generations", "", &body, 200).map(|_| 0.0)
     })?;
     Ok(())
 }
 
 /// How many tokens the accounts say were used since they were opened.
 pub(crate) fn used(running: &Running, users: usize) -> Result<f64, String> {
-    each(running.desk(), users, |connection, user| {
-        let answer = connection.ask(&format!("GET /api/stats?userId=u{user}"), "", "", 200)?;
+    each(running.desk(), users, |caller, user| {
+        let answer = caller.ask(&format!("GET /api/stats?userId=u{user}"), "", "", 200)?;
         let stats = serde_json::from_slice::<Value>(&answer.body).map_err(|error| error.to_string())?;
         let used = stats.get("tokensUsed").and_then(Value::as_f64);
         used.map(|used| used - 1.0).ok_or_else(|| format!("no tokensUsed in {stats}"))
     })
 }
 
-fn connect(port: u16) -> Result<Connection, String> {
-    Connection::open(port).map_err(|error| error.to_string())
-}
-
 /// Asks about each user, and adds up what is answered.
 fn each(
     port: u16,
     users: usize,
-    ask: impl Fn(&mut Connection, usize) -> Result<f64, String> + Sync,
+    ask: impl Fn(&mut Caller, usize) -> Result<f64, String> + Sync,
 ) -> Result<f64, String> {
-    let share = |caller: usize| {
-        let mut connection = connect(port)?;
-        (caller..users).step_by(CALLERS).map(|user| ask(&mut connection, user)).sum::<Result<f64, String>>()
+    let run = |share: usize| {
+        let mut caller = Caller::connect(port)?;
+        (share..users).step_by(CALLERS).map(|user| ask(&mut caller, user)).sum::<Result<f64, String>>()
     };
     thread::scope(|scope| {
-        let callers = (0..CALLERS).map(|caller| scope.spawn(move || share(caller)));
+        let callers = (0..CALLERS).map(|share| scope.spawn(move || run(share)));
         let callers = callers.collect::<Vec<_>>().into_iter();
         callers.map(|caller| caller.join().map_err(|_| "a caller panicked".to_owned()).flatten()).sum()
     })

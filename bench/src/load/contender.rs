@@ -5,10 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::workload::Workload;
 use crate::{
-    connection::SECRET,
-    function::Function,
+    function::{Function, SECRET, program},
     peers,
-    process::{Server, processor_seconds, program},
+    process::{Server, processor_seconds},
     redis::Redis,
 };
 

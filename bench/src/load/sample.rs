@@ -57,6 +57,9 @@ impl Sample {
         let load = Load { seconds, run: "run", ..warm_up };
         let (before, processor_before) = (redis.counters()?, running.processor_seconds()?);
         let told = load.run()?;
+        if told.answered < 1.0 {
+            return Err(format!("nothing was answered within {seconds} s"));
+        }
         let (after, processor) = (redis.counters()?, running.processor_seconds()? - processor_before);
         let mut sample = Self::of(&told, processor, &after, &before, contender.commands());
         if contender.keeps_accounts() {

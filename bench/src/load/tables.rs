@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::ValueEnum;
 
-use super::{Measured, contender::Contender, sample::Sample, workload::Workload};
+use super::{Measured, contender::Contender, sample::Sample, targets, workload::Workload};
 use crate::results::write_table;
 
 /// A column: what it is called, which figure it has, and how many digits after the point.
@@ -27,22 +27,37 @@ const LATENCIES: [Column; 2] =
 pub(crate) fn write(measured: &Measured) -> Result<(), String> {
     write_table("throughput", &throughput(measured))?;
     write_table("cost", &by_row(measured, &COSTS))?;
-    write_table("closed-latency", &by_row(measured, &LATENCIES))
+    write_table("closed-latency", &by_row(measured, &LATENCIES))?;
+    write_table("floor", &floor(measured))?;
+    write_table("targets", &targets::table(measured))
+}
+
+/// The floor of one caller's answer.
+fn floor(measured: &Measured) -> String {
+    let microseconds = |figure: f64| format!("{figure:.1}");
+    let mut table = "| one caller | median, µs |\n|---|--:|\n".to_owned();
+    let _ = writeln!(table, "| `PING` | {} |", measured.ping_us.range(microseconds));
+    for &contender in Contender::value_variants() {
+        if let Some(figures) = measured.figures(Workload::Alone, contender, |sample| sample.p50_us) {
+            let _ = writeln!(table, "| {} | {} |", contender.name(), figures.range(microseconds));
+        }
+    }
+    table
 }
 
 /// Requests per second: a row for each workload, a column for each contender.
 fn throughput(measured: &Measured) -> String {
-    let contenders = Contender::value_variants();
+    let contenders = measured.contenders();
     let mut table = "| requests/s |".to_owned();
-    for contender in contenders {
+    for contender in &contenders {
         let _ = write!(table, " {} |", contender.name());
     }
     table.push_str("\n|---|");
     table.push_str(&"--:|".repeat(contenders.len()));
-    for workload in Workload::value_variants() {
+    for workload in measured.workloads() {
         let _ = write!(table, "\n| {} |", workload.title());
-        for &contender in contenders {
-            let figures = measured.figures(*workload, contender, |sample| sample.requests_per_second);
+        for &contender in &contenders {
+            let figures = measured.figures(workload, contender, |sample| sample.requests_per_second);
             let _ = write!(table, " {} |", figures.unwrap_or_default().range(|rate| format!("{rate:.0}")));
         }
     }
