@@ -1,16 +1,29 @@
-//! `cargo run --release -p bench -- start` and `… live`: what Jeton costs in time and memory, on real processes and a real
-//! Redis of its own.
+//! What Jeton costs in time and memory, on real processes and a real Redis of its own. `bench/run` runs it.
 
+mod caller;
 mod figures;
 mod function;
 mod listeners;
 mod live;
+mod load;
+mod machine;
+mod peers;
+mod places;
+mod process;
 mod redis;
+mod report;
+mod results;
 mod start;
+mod targets;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use self::{
+    load::{LoadArguments, latency::LatencyArguments},
+    report::ReportArguments,
+};
 
 /// Measures Jeton.
 #[derive(Debug, Parser)]
@@ -21,6 +34,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// How many requests a second Jeton answers, and what one costs, beside the floor and what people use instead.
+    Load(LoadArguments),
+    /// How long debits take that come by the clock, at parts of what each contender can do.
+    Latency(LatencyArguments),
+    /// Writes the tables and plots of what was measured last into docs/performance.md and beside it.
+    Report(ReportArguments),
     /// How long it takes from the start of a function's process to its first answer, and where the time goes.
     Start {
         /// How often each case is measured; the cases take turns.
@@ -40,6 +59,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let measured = match Arguments::parse().command {
+        Command::Load(arguments) => load::measure(&arguments),
+        Command::Latency(arguments) => load::latency::measure(&arguments),
+        Command::Report(arguments) => report::write(arguments),
         Command::Start { rounds } => start::measure(rounds),
         Command::Live { listeners, rounds } => live::measure(listeners, rounds),
     };

@@ -1,13 +1,18 @@
 //! From the start of a process to its first answer.
 
-use std::path::PathBuf;
+use std::{fmt::Write, path::PathBuf};
 
 use crate::{
-    figures::Figures,
+    caller::Caller,
+    figures::{Figures, milliseconds},
     function::{Function, program},
+    peers,
     redis::Redis,
+    results,
+    targets::{self, Target},
 };
 
+const DEBIT: &str = "POST /api/generations";
 const EXISTING: &str = r#"{"userId":"existing","tokenCost":1}"#;
 
 /// A first request to a process that has just started, and a second one.
@@ -67,6 +72,29 @@ impl Case {
     }
 }
 
+/// What people use instead, over a Redis of its own. What it is asked for is a debit of a user who exists.
+struct Peer {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    redis: Redis,
+    first: Figures,
+}
+
+impl Peer {
+    fn new(name: &'static str, arguments: &'static [&'static str]) -> Result<Self, String> {
+        let peer = Self { name, arguments, redis: Redis::start()?, first: Figures::default() };
+        peer.debit()?;
+        Ok(peer)
+    }
+
+    /// Starts it and makes a debit: how long both took, in milliseconds.
+    fn debit(&self) -> Result<f64, String> {
+        let server = peers::start(self.arguments, &self.redis.url())?;
+        let answer = Caller::connect(server.port())?.ask(DEBIT, "", EXISTING, 200)?;
+        Ok(milliseconds(answer.when.duration_since(server.begun())))
+    }
+}
+
 /// Measures each case so many times, in turns, and prints a table.
 pub(crate) fn measure(rounds: usize) -> Result<(), String> {
     if cfg!(debug_assertions) {
@@ -77,37 +105,49 @@ pub(crate) fn measure(rounds: usize) -> Result<(), String> {
         Case::new("stats, refused (405)", "stats", "PUT /api/stats", Body::None, 405)?,
         Case::new("health", "health", "GET /api/health", Body::None, 200)?,
         Case::new("stats", "stats", "GET /api/stats?userId=existing", Body::None, 200)?,
-        Case::new("debit, existing user", "generations", "POST /api/generations", Body::Existing, 200)?,
-        Case::new("debit, new user", "generations", "POST /api/generations", Body::New, 200)?,
+        Case::new("debit, existing user", "generations", DEBIT, Body::Existing, 200)?,
+        Case::new("debit, new user", "generations", DEBIT, Body::New, 200)?,
+    ];
+    let mut peers = [
+        Peer::new("usual module", &["usual.mjs"])?,
+        Peer::new("careful module, JSON", &["careful.mjs", "json"])?,
+        Peer::new("careful module, hash", &["careful.mjs", "hash"])?,
     ];
     let redis = Redis::start()?;
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     // The user exists, and Redis knows the script, as where others have been before.
-    Function::start(&program("generations")?, folder.path(), &redis.url())?.ask(
-        "POST /api/generations",
-        EXISTING,
-        200,
-    )?;
+    Function::start(&program("generations")?, folder.path(), &redis.url())?.ask(DEBIT, EXISTING, 200)?;
     for round in 0..rounds {
         for case in &mut cases {
             case.measure(round, folder.path(), &redis.url())?;
         }
+        for peer in &mut peers {
+            peer.first.add(peer.debit()?);
+        }
     }
-    print(&cases, rounds);
-    Ok(())
+    results::write_table("start", &first_answers(&cases, &peers, rounds))?;
+    results::write_table("start-parts", &parts(&cases))?;
+    results::write_table("start-targets", &targets(&cases, &peers))
 }
 
-fn print(cases: &[Case], rounds: usize) {
-    println!("From the start of the process, in ms: median (p10–p90) of {rounds} rounds\n");
-    println!("| first request | ready | first answer | handler | of it Redis | second: handler | of it Redis |");
-    println!("|---|---|---|---|---|---|---|");
+fn first_answers(cases: &[Case], peers: &[Peer], rounds: usize) -> String {
+    let mut table = format!(
+        "From the start of the process, in ms: median (p10–p90) of {rounds} rounds\n\n\
+         | first request | ready | first answer | handler | of it Redis | second: handler | of it Redis |\n\
+         |---|---|---|---|---|---|---|\n"
+    );
     for Case { name, ready, first, duration, redis, second, second_redis, .. } in cases {
-        println!("| {name} | {ready} | {first} | {duration} | {redis} | {second} | {second_redis} |");
+        let _ = writeln!(table, "| {name} | {ready} | {first} | {duration} | {redis} | {second} | {second_redis} |");
     }
-    let [empty, refused, health, stats, debit, new] = cases else { return };
-    println!("\nWhere it goes, by the medians\n");
-    println!("| part | ms |");
-    println!("|---|---|");
+    for Peer { name, first, .. } in peers {
+        let _ = writeln!(table, "| debit, existing user: {name} | | {first} | | | | |");
+    }
+    table
+}
+
+fn parts(cases: &[Case]) -> String {
+    let [empty, refused, health, stats, debit, new] = cases else { return String::new() };
+    let mut table = "Where it goes, by the medians\n\n| part | ms |\n|---|--:|\n".to_owned();
     let base = empty.first.median() - empty.ready.median();
     for (part, figure) in [
         ("the process, until the runtime is ready", empty.ready.median()),
@@ -124,6 +164,18 @@ fn print(cases: &[Case], rounds: usize) {
         ("the same of a new user", new.redis.median()),
         ("a later debit", debit.second_redis.median()),
     ] {
-        println!("| {part} | {figure:.2} |");
+        let _ = writeln!(table, "| {part} | {figure:.2} |");
     }
+    table
+}
+
+/// What the first debit is to reach.
+fn targets(cases: &[Case], peers: &[Peer]) -> String {
+    let [empty, .., debit, _] = cases else { return String::new() };
+    let debit = debit.first.median();
+    let fastest = peers.iter().map(|peer| peer.first.median()).reduce(f64::min).unwrap_or(f64::NAN);
+    targets::table([
+        Some(Target::at_most("first debit / first answer of the empty function", debit / empty.first.median(), 3.0)),
+        Some(Target::at_most("first debit / that of the fastest module on Node", debit / fastest, 0.1)),
+    ])
 }
