@@ -15,6 +15,10 @@ impl Figures {
         self.0.sort_by(f64::total_cmp);
     }
 
+    pub(crate) const fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn median(&self) -> f64 {
         self.percentile(50)
     }
@@ -24,6 +28,14 @@ impl Figures {
         let last = self.0.len().saturating_sub(1);
         let place = last.saturating_mul(percent).saturating_add(50).checked_div(100).unwrap_or(0);
         self.0.get(place).copied().unwrap_or(f64::NAN)
+    }
+}
+
+impl FromIterator<f64> for Figures {
+    fn from_iter<I: IntoIterator<Item = f64>>(figures: I) -> Self {
+        let mut figures: Vec<f64> = figures.into_iter().collect();
+        figures.sort_by(f64::total_cmp);
+        Self(figures)
     }
 }
 

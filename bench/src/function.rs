@@ -1,8 +1,8 @@
 //! A function's process, started and asked as the platform does it.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    io::{BufRead, BufReader},
+    net::{Ipv4Addr, TcpListener},
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -14,7 +14,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
-use crate::figures::milliseconds;
+use crate::{caller::Caller, figures::milliseconds};
 
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,14 +25,13 @@ pub(crate) const SECRET: &str = "a-key-of-the-bench";
 pub(crate) struct Function {
     process: Child,
     heard: Receiver<(Instant, Value)>,
-    connection: BufReader<TcpStream>,
+    caller: Caller,
     port: u16,
     begun: Instant,
     /// How long it took until it said that it was ready, in milliseconds.
     pub(crate) ready: f64,
     /// And until its port was connected to.
     pub(crate) connected: f64,
-    requests: u64,
 }
 
 /// A request and its answer.
@@ -86,14 +85,10 @@ impl Function {
         let begun = Instant::now();
         let mut process = command.spawn().map_err(told)?;
         let started = heard.recv_timeout(PATIENCE);
-        let stream = started.map_err(|error| error.to_string()).and_then(|(at, _)| {
-            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(told)?;
-            stream.set_nodelay(true).map_err(told)?;
-            Ok((at, stream))
-        });
-        let (at, stream) = stream.inspect_err(|_| end(&mut process))?;
+        let caller = started.map_err(|error| error.to_string()).and_then(|(at, _)| Ok((at, Caller::connect(port)?)));
+        let (at, caller) = caller.inspect_err(|_| end(&mut process))?;
         let [ready, connected] = [at, Instant::now()].map(|at| milliseconds(at.duration_since(begun)));
-        Ok(Self { process, heard, connection: BufReader::new(stream), port, begun, ready, connected, requests: 0 })
+        Ok(Self { process, heard, caller, port, begun, ready, connected })
     }
 
     /// Where it listens.
@@ -112,34 +107,8 @@ impl Function {
 
     /// Makes a request, which must be answered with `status`. `line` is its method and path; without a body it has none.
     pub(crate) fn ask(&mut self, line: &str, body: &str, status: u16) -> Result<Answered, String> {
-        let told = |error: std::io::Error| format!("{line}: {error}");
-        self.requests = self.requests.saturating_add(1);
-        let request = format!(
-            "{line} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {SECRET}\r\n\
-             x-vercel-internal-invocation-id: i\r\nx-vercel-internal-request-id: {}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.requests,
-            body.len()
-        );
-        self.connection.get_mut().write_all(request.as_bytes()).map_err(told)?;
-        let (mut head, mut length) = (String::new(), 0);
-        while !head.ends_with("\r\n\r\n") {
-            let begin = head.len();
-            if self.connection.read_line(&mut head).map_err(told)? == 0 {
-                return Err(format!("{line}: no answer"));
-            }
-            let header = head.get(begin..).and_then(|header| header.trim_end().split_once(": "));
-            if let Some(("content-length", value)) = header {
-                length = value.parse().map_err(|error| format!("{line}: {error}"))?;
-            }
-        }
-        let mut answer = vec![0; length];
-        self.connection.read_exact(&mut answer).map_err(told)?;
-        let when = Instant::now();
+        let when = self.caller.ask(line, "", body, status)?.when;
         let at = milliseconds(when.duration_since(self.begun));
-        if !head.starts_with(&format!("HTTP/1.1 {status} ")) {
-            return Err(format!("{line}: {head}{}", String::from_utf8_lossy(&answer)));
-        }
         Ok(Answered { when, at, told: self.told()? })
     }
 

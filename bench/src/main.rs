@@ -1,11 +1,13 @@
-//! `cargo run --release -p bench -- start` and `… live`: what Jeton costs in time and memory, on real processes and a real
+//! `cargo run --release -p bench -- start`, `… live` and `… scale`: what Jeton costs in time and memory, on real processes and a real
 //! Redis of its own.
 
+mod caller;
 mod figures;
 mod function;
 mod listeners;
 mod live;
 mod redis;
+mod scale;
 mod start;
 
 use std::process::ExitCode;
@@ -36,12 +38,16 @@ enum Command {
         #[arg(long, default_value_t = 500)]
         rounds: usize,
     },
+    /// Whether a debit and a page take longer where there are many users and entries, what those take in memory, and what
+    /// billing many users does to others. Needs some 6 GB for a million users.
+    Scale(scale::Sizes),
 }
 
 fn main() -> ExitCode {
     let measured = match Arguments::parse().command {
         Command::Start { rounds } => start::measure(rounds),
         Command::Live { listeners, rounds } => live::measure(listeners, rounds),
+        Command::Scale(sizes) => scale::measure(&sizes),
     };
     match measured {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,10 +12,16 @@ pub(crate) struct Redis {
 
 impl Redis {
     pub(crate) fn start() -> Result<Self, String> {
+        Self::start_with(&[])
+    }
+
+    /// The same with these settings.
+    pub(crate) fn start_with(settings: &[&str]) -> Result<Self, String> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
         let port = free.map_err(|error| format!("no port is free: {error}"))?.port();
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
+        command.args(settings);
         let process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut redis = Self { process: process.map_err(|error| format!("redis-server: {error}"))?, port };
         let output = redis.process.stdout.take().map(BufReader::new);
