@@ -96,6 +96,11 @@ impl Function {
         self.port
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The memory that its process takes now, in KiB.
     pub(crate) fn memory_kib(&self) -> Result<f64, String> {
         let status = format!("/proc/{}/status", self.process.id());

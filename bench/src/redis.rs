@@ -44,6 +44,11 @@ impl Redis {
         figures.next().map(|all| all.saturating_sub(1)).ok_or_else(|| "redis-server does not say".to_owned())
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }

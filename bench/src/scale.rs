@@ -1,6 +1,7 @@
 //! What grows with users and with entries, and what must not: the time of a debit and of a page, memory, and what others feel
 //! while many users are billed.
 
+mod cores;
 mod filling;
 mod growth;
 mod memory;

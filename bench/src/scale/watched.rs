@@ -26,6 +26,10 @@ impl Watched {
         self.redis.url()
     }
 
+    pub(super) fn process(&self) -> u32 {
+        self.redis.process()
+    }
+
     /// The bytes that its data take.
     pub(super) fn memory(&mut self) -> Result<f64, String> {
         self.figure("memory", "used_memory")
