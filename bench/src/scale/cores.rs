@@ -4,9 +4,11 @@
 use std::io;
 
 use rustix::{
-    process::Pid,
+    process::{Pid, setpriority_process},
     thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
+
+const LEAST_PRIORITY: i32 = 19;
 
 /// As long as it lives this thread works on one core only, with those that were sent there.
 pub(super) struct Cores {
@@ -20,8 +22,9 @@ impl Cores {
     pub(super) fn apart() -> Result<Self, String> {
         let before = sched_getaffinity(None).map_err(told)?;
         let mut own = (0..CpuSet::MAX_CPU).filter(|core| before.is_set(*core));
-        let (first, last) = (own.next().unwrap_or(0), own.last().unwrap_or(0));
-        let cores = Self { before, first: only(first), last: only(last.max(first)) };
+        let first = own.next().unwrap_or(0);
+        let last = own.next_back().unwrap_or(first);
+        let cores = Self { before, first: only(first), last: only(last) };
         sched_setaffinity(None, &cores.last).map_err(told)?;
         Ok(cores)
     }
@@ -44,6 +47,11 @@ impl Drop for Cores {
     }
 }
 
+/// Makes a process give way to the others, as one does that has another machine's processor.
+pub(super) fn give_way(process: u32) -> Result<(), String> {
+    setpriority_process(pid(process), LEAST_PRIORITY).map_err(told)
+}
+
 fn only(core: usize) -> CpuSet {
     let mut set = CpuSet::new();
     set.set(core);
@@ -55,5 +63,5 @@ fn pid(process: u32) -> Option<Pid> {
 }
 
 fn told(error: rustix::io::Errno) -> String {
-    format!("the core cannot be chosen: {}", io::Error::from(error))
+    format!("it cannot be chosen who works where: {}", io::Error::from(error))
 }
