@@ -23,7 +23,7 @@ use jeton::{
     ledger::{Amount, Command, Source, Timestamp, Transaction, TransactionId, UserId},
     store::{
         Committed, EntryRange, History, Order, Store, embedded::EmbeddedStore, follow::Follow, inspect::Inspect,
-        redis::RedisStore,
+        keys::Keys, redis::RedisStore,
     },
 };
 use serde_json::json;
@@ -326,5 +326,32 @@ async fn due_users_come_in_the_order_of_their_times() {
         let due = store.due(at(START + 8), 9).await.unwrap();
         let expected = ["later", "bob", "committed", "Al", "adam", "eve", "zoe"];
         assert_eq!(due, expected.map(user), "{}", store.name());
+    }
+}
+
+#[tokio::test]
+async fn due_users_come_in_order_wherever_their_notes_stand() {
+    // In Redis: many of one key, who are first, last and in between, and some of all keys.
+    let keys = Keys::new("x");
+    let crowded = keys.due(3);
+    let of_one_key = (0..).map(|number| user(&format!("one-{number}"))).filter(|user| keys.due_of(user) == crowded);
+    let of_all_keys = (0..100).map(|number| user(&format!("any-{number}")));
+    let times = |number: u64| [number % 7, number % 3 * 40, 60][usize::try_from(number % 3).unwrap()];
+    let mut noted: Vec<(u64, UserId)> =
+        of_one_key.take(150).chain(of_all_keys).zip(0..).map(|(user, number)| (times(number), user)).collect();
+    for kept in Kept::all() {
+        let store = kept.store();
+        for (time, user) in &noted {
+            store.note_due(user, at(START + time)).await.unwrap();
+        }
+        noted.sort_unstable();
+        for until in [0, 6, 40, 60, 100] {
+            for limit in [1, 20, 24, 64, 150, 249, 300] {
+                let due = store.due(at(START + until), limit).await.unwrap();
+                let first = noted.iter().filter(|(time, _)| *time <= until).take(limit);
+                let expected: Vec<UserId> = first.map(|(_, user)| user.clone()).collect();
+                assert_eq!(due, expected, "{}: {limit} until {until}", store.name());
+            }
+        }
     }
 }

@@ -17,6 +17,10 @@ impl Figures {
         self.0.insert(place, figure);
     }
 
+    pub(crate) const fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn median(&self) -> f64 {
         self.percentile(50)
     }
@@ -43,6 +47,14 @@ impl Figures {
 impl FromIterator<f64> for Figures {
     fn from_iter<T: IntoIterator<Item = f64>>(figures: T) -> Self {
         let mut figures = figures.into_iter().collect::<Vec<f64>>();
+        figures.sort_by(f64::total_cmp);
+        Self(figures)
+    }
+}
+
+impl FromIterator<f64> for Figures {
+    fn from_iter<I: IntoIterator<Item = f64>>(figures: I) -> Self {
+        let mut figures: Vec<f64> = figures.into_iter().collect();
         figures.sort_by(f64::total_cmp);
         Self(figures)
     }

@@ -13,6 +13,7 @@ mod process;
 mod redis;
 mod report;
 mod results;
+mod scale;
 mod start;
 mod targets;
 
@@ -55,6 +56,9 @@ enum Command {
         #[arg(long, default_value_t = 500)]
         rounds: usize,
     },
+    /// Whether a debit and a page take longer where there are many users and entries, what those take in memory, and what
+    /// billing many users does to others. Needs some 6 GB for a million users.
+    Scale(scale::Sizes),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         Command::Report(arguments) => report::write(arguments),
         Command::Start { rounds } => start::measure(rounds),
         Command::Live { listeners, rounds } => live::measure(listeners, rounds),
+        Command::Scale(sizes) => scale::measure(&sizes),
     };
     match measured {
         Ok(()) => ExitCode::SUCCESS,

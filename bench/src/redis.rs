@@ -28,9 +28,15 @@ pub(crate) struct Counters {
 
 impl Redis {
     pub(crate) fn start() -> Result<Self, String> {
+        Self::start_with(&[])
+    }
+
+    /// The same with these settings.
+    pub(crate) fn start_with(settings: &[&str]) -> Result<Self, String> {
         let port = free_port()?;
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
+        command.args(settings);
         let process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut redis = Self { process: process.map_err(|error| format!("redis-server: {error}"))?, port };
         let output = redis.process.stdout.take().map(BufReader::new);
@@ -78,6 +84,11 @@ impl Redis {
 
     fn connect(&self) -> Result<Connection, String> {
         Client::open(self.url()).and_then(|client| client.get_connection()).map_err(|error| error.to_string())
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     pub(crate) fn url(&self) -> String {

@@ -5,6 +5,7 @@ mod call;
 mod cluster;
 mod commit;
 mod connection;
+mod due;
 mod endpoints;
 mod failure;
 mod follow;
@@ -37,8 +38,7 @@ pub use self::{
     legacy::{LegacyPage, LegacySource},
 };
 use super::{
-    Answer, Commit, Committed, EntryRange, History, Order, RecordName, Revision, Store, StoreError, Stored,
-    keys::{Keys, SHARED_KEYS},
+    Answer, Commit, Committed, EntryRange, History, Order, RecordName, Revision, Store, StoreError, Stored, keys::Keys,
     pause_before,
 };
 use crate::{
@@ -313,33 +313,7 @@ impl Store for RedisStore {
     }
 
     fn due(&self, until: Timestamp, limit: usize) -> Answer<'_, Vec<UserId>> {
-        Box::pin(async move {
-            let of_key = |number| async move {
-                let key = self.keys.due(number);
-                let command = cmd("ZRANGEBYSCORE")
-                    .arg(&key)
-                    .arg("-inf")
-                    .arg(until.as_millis())
-                    .arg("WITHSCORES")
-                    .arg("LIMIT")
-                    .arg(0)
-                    .arg(limit)
-                    .to_owned();
-                self.read::<Vec<(String, f64)>>(&key, &command).await
-            };
-            let found = try_join_all((0..SHARED_KEYS).map(of_key)).await?;
-            // A note is a hint: one that is no time of ours is looked at like the others, and then corrected.
-            let mut due: Vec<(f64, UserId)> = found
-                .into_iter()
-                .flatten()
-                .filter_map(|(user, at)| UserId::new(&user).map(|user| (at, user)))
-                .collect();
-            due.sort_unstable_by(|(earlier, user), (later, other)| {
-                earlier.total_cmp(later).then_with(|| user.cmp(other))
-            });
-            due.truncate(limit);
-            Ok(due.into_iter().map(|(_, user)| user).collect())
-        })
+        Box::pin(self.noted_until(until, limit))
     }
 
     fn listed<'a>(&'a self, prefix: &'a str, after: Option<&'a UserId>, limit: usize) -> Answer<'a, Vec<UserId>> {
