@@ -48,13 +48,13 @@ fn targets(measured: &Measured) -> [Option<Target>; 7] {
             0.9,
         ),
         at_least(
-            "64 callers: debits/s / the empty function's requests/s",
+            "debits/s of users evenly / the empty function's requests/s",
             jeton(Workload::Users, rate),
             empty(Workload::Users, rate),
             0.4,
         ),
         at_least(
-            "64 callers: reads/s / the empty function's requests/s",
+            "reads/s of users evenly / the empty function's requests/s",
             jeton(Workload::Reads, rate),
             empty(Workload::Reads, rate),
             0.6,
