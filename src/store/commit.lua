@@ -28,6 +28,7 @@
 -- The one write that can fail (an id that does not increase, no memory) is the first, so a failure leaves nothing half
 -- done.
 
+local call = redis.call
 local account, history = KEYS[1], KEYS[2]
 local expected, revision, document, archive_after = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local entries, fields = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -46,7 +47,7 @@ end
 if #KEYS >= first_record then
   local reply, found = { 'taken' }, false
   for i = first_record, #KEYS do
-    local text = redis.call('GET', KEYS[i])
+    local text = call('GET', KEYS[i])
     found = found or text
     reply[#reply + 1] = text
   end
@@ -55,50 +56,48 @@ if #KEYS >= first_record then
   end
 end
 
-local current = redis.call('HGET', account, 'rev') or ''
+local current = call('HGET', account, 'rev') or ''
 if current ~= expected then
   if current == '' then
     return { 'conflict' }
   end
-  return { 'conflict', current, redis.call('HGET', account, 'doc') or '' }
+  return { 'conflict', current, call('HGET', account, 'doc') or '' }
 end
-if expected == '' and redis.call('EXISTS', history) == 1 then
+if expected == '' and call('EXISTS', history) == 1 then
   return { 'orphan' }
 end
-if archive_after ~= '' and redis.call('EXISTS', archive) == 1 then
+if archive_after ~= '' and call('EXISTS', archive) == 1 then
   return { 'orphan' }
 end
 if usage then
-  redis.call('HLEN', usage) -- fails if it is no hash
+  call('HLEN', usage) -- fails if it is no hash
 end
 
-local function put_away_after(count)
-  if archive_after ~= '' and tonumber(archive_after) == count and redis.call('EXISTS', history) == 1 then
-    redis.call('RENAME', history, archive)
+local put_away_after = tonumber(archive_after)
+for i = 0, entries do
+  if i > 0 then
+    local at = first_entry + 2 * (i - 1)
+    call('XADD', history, ARGV[at], 'tx', ARGV[at + 1], 'c', revision)
+  end
+  if i == put_away_after and call('EXISTS', history) == 1 then
+    call('RENAME', history, archive)
   end
 end
-
-put_away_after(0)
-for i = 1, entries do
-  local at = first_entry + 2 * (i - 1)
-  redis.call('XADD', history, ARGV[at], 'tx', ARGV[at + 1], 'c', revision)
-  put_away_after(i)
-end
-redis.call('HSET', account, 'rev', revision, 'doc', document)
+call('HSET', account, 'rev', revision, 'doc', document)
 if archive_after ~= '' then
-  redis.call('DEL', usage)
+  call('DEL', usage)
 end
 for i = 1, fields do
   local at = first_field + 2 * (i - 1)
-  redis.call('HSET', usage, ARGV[at], ARGV[at + 1])
+  call('HSET', usage, ARGV[at], ARGV[at + 1])
 end
 for i = first_record, #KEYS do
   local at = first_text + 2 * (i - first_record)
   local text, lifetime = ARGV[at], ARGV[at + 1]
   if text ~= '' and lifetime ~= '' then
-    redis.call('SET', KEYS[i], text, 'PX', lifetime)
+    call('SET', KEYS[i], text, 'PX', lifetime)
   elseif text ~= '' then
-    redis.call('SET', KEYS[i], text)
+    call('SET', KEYS[i], text)
   end
 end
 
