@@ -1,6 +1,9 @@
 //! The machine's clock and chance. Below the edge both come in as arguments.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use chrono::{DateTime, Utc};
+use once_cell::sync::Lazy;
 
 use crate::{committer::Surroundings, ledger::Timestamp};
 
@@ -26,6 +29,17 @@ pub fn random() -> u128 {
     // A system without randomness cannot run at all; were it so, equal revisions would only make commits conflict.
     let _ = getrandom::fill(&mut bytes);
     u128::from_le_bytes(bytes)
+}
+
+/// A name that differs from all others of this process, and hardly ever is one of another's. Without a question to the system,
+/// unlike [`random`]: two copies of one frozen instance give the same ones.
+#[must_use]
+pub fn passing_name() -> String {
+    static FIRST: Lazy<u128> = Lazy::new(random);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = u128::from(COUNT.fetch_add(1, Ordering::Relaxed));
+    // The golden ratio, as a fraction of 2^128: neighbours come to lie far from each other.
+    short_name(FIRST.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)))
 }
 
 /// `bits` as 12 characters of `A–Z a–z 0–9 - _`: 72 of the bits.

@@ -58,7 +58,7 @@ pub async fn ask(app: &App, function: Function, request: &[u8], breaks_off: bool
         client.shutdown().await.unwrap();
     }
     let answer = service_fn(async |request: Request<Incoming>| {
-        let note = |_, line: &str| log.lock().unwrap().push(line.to_owned());
+        let note = |_, line| log.lock().unwrap().push(line);
         Ok::<_, Infallible>(app.answer(function, request, note).await)
     });
     let serving = http1::Builder::new().serve_connection(TokioIo::new(server), answer);

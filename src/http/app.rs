@@ -138,7 +138,7 @@ impl App {
         &self,
         function: Function,
         request: Request<Incoming>,
-        log: impl Fn(Level, &str) + Send,
+        log: impl Fn(Level, String) + Send,
     ) -> Response {
         let resource = Resource::of(function, request.uri());
         let default_locale = self.settings.as_ref().map(|settings| settings.config.locale).unwrap_or_default();
@@ -157,11 +157,11 @@ impl App {
 
         if self.warns_open(resource) {
             let warning = "JETON_API_KEYS is not set: every call is allowed, as this is development";
-            log(Level::Warning, &log::line(Level::Warning, warning, ()));
+            log(Level::Warning, log::line(Level::Warning, warning, ()));
         }
         let line = Line { resource, method: &method, trace: &trace, failure: failure.as_ref() };
         let (level, line) = line.write(response.status().as_u16());
-        log(level, &line);
+        log(level, line);
         response
     }
 

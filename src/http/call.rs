@@ -61,7 +61,7 @@ impl Trace {
         let given = headers.get(X_VERCEL_ID).and_then(|id| id.to_str().ok()).filter(|id| (1..=128).contains(&id.len()));
         Self {
             begun: Instant::now(),
-            request_id: given.map_or_else(|| system::short_name(system::random()), str::to_owned),
+            request_id: given.map_or_else(system::passing_name, str::to_owned),
             locale: list(headers, ACCEPT_LANGUAGE)
                 .and_then(|accepted| Locale::from_accept_language(&accepted))
                 .unwrap_or(default_locale),

@@ -100,7 +100,7 @@ impl LocalServer {
 async fn route(app: &App, request: Request<Incoming>) -> Response {
     let path = request.uri().path();
     if let Some(resource) = Resource::at(path) {
-        return app.answer(resource.function(), request, |_, line| log::write(line)).await;
+        return app.answer(resource.function(), request, |_, line| log::write(&line)).await;
     }
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
     match path {

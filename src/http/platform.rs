@@ -1,7 +1,8 @@
 use std::{
+    future::pending,
     io,
     pin::Pin,
-    sync::{Arc, Once},
+    sync::{Arc, Mutex, Once, PoisonError},
     task::{Context, Poll},
 };
 
@@ -9,13 +10,24 @@ use http_body_util::BodyExt;
 use hyper::{
     Request,
     body::{Body, Bytes, Frame, Incoming, SizeHint},
+    header::HeaderName,
 };
 use once_cell::sync::Lazy;
-use tokio::sync::oneshot;
 use vercel_runtime::{AppState, Error, ResponseBody, run, service_fn};
 
-use super::{App, Function, Response};
+use super::{
+    App, Function, Response,
+    under_way::{Held, UnderWay, hold},
+};
 use crate::log::{self, Level};
+
+/// By these the platform knows a request, and the runtime what belongs to it.
+const INVOCATION_ID: HeaderName = HeaderName::from_static("x-vercel-internal-invocation-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-vercel-internal-request-id");
+
+/// How long a body can be that is written at once, in bytes: so much room a connection has where nothing else is under way,
+/// also on systems that are careful with it.
+const WRITTEN_AT_ONCE: u64 = 16 * 1024;
 
 /// What all requests of this instance share.
 static APP: Lazy<App> = Lazy::new(App::from_environment);
@@ -47,31 +59,66 @@ pub async fn serve_app(function: Function, app: &'static Lazy<App>) -> Result<()
     .await
 }
 
-async fn answer(function: Function, app: &'static App, request: Request<Incoming>, state: AppState) -> Response {
-    // On SIGTERM the runtime waits for background work, not for requests: each request counts as such until its last byte
-    // is written.
-    let (guard, ended) = oneshot::channel();
-    state.wait_until(async move {
-        tokio::select! {
-            // The sender is dropped, never used.
-            _ = ended => {}
-            () = app.streams_are_over(), if function == Function::Events => {}
-        }
+async fn answer(function: Function, app: &'static Lazy<App>, request: Request<Incoming>, state: AppState) -> Response {
+    let under_way = UnderWay::begin(is_given_up(function, app));
+    let headers = request.headers();
+    let on_platform = headers.contains_key(INVOCATION_ID) && headers.contains_key(REQUEST_ID);
+    let lines = Mutex::new(Vec::new());
+    let keep = |level, line| lines.lock().unwrap_or_else(PoisonError::into_inner).push((level, line));
+    let response = app.answer(function, request, keep).await;
+    let mut lines = Lines { kept: lines.into_inner().unwrap_or_else(PoisonError::into_inner), on_platform, state };
+    let takes_its_time = response.body().size_hint().exact().is_none_or(|length| length > WRITTEN_AT_ONCE);
+    let over = takes_its_time.then(|| {
+        lines.tell();
+        hold(&lines.state, is_given_up(function, app))
     });
-    let platform = ["x-vercel-internal-invocation-id", "x-vercel-internal-request-id"];
-    let on_platform = platform.iter().all(|name| request.headers().contains_key(*name));
-    let log = |level: Level, line: &str| {
-        if !on_platform {
-            log::write(line);
-            return;
+    let ending = Arc::new(Ending { _lines: lines, _over: over, _under_way: under_way });
+    response.map(|body| ResponseBody(Guarded { body, ending }.boxed()))
+}
+
+/// When a request to `function` is waited for no longer.
+async fn is_given_up(function: Function, app: &App) {
+    if function == Function::Events {
+        app.streams_are_over().await;
+    } else {
+        pending::<()>().await;
+    }
+}
+
+/// What ends when the last byte of an answer is written, or when it is given up.
+struct Ending {
+    _lines: Lines,
+    /// Until it is gone the platform is not told that the request is over: of an answer that takes its time.
+    _over: Option<Held>,
+    _under_way: UnderWay,
+}
+
+/// What is told of a request, at the end: to the platform that takes some ten microseconds, which nobody should wait for who
+/// waits for the answer.
+struct Lines {
+    kept: Vec<(Level, String)>,
+    on_platform: bool,
+    state: AppState,
+}
+
+impl Lines {
+    fn tell(&mut self) {
+        let context = &self.state.log_context;
+        for (level, line) in self.kept.drain(..) {
+            match level {
+                _ if !self.on_platform => log::write(&line),
+                Level::Info => context.info(&line),
+                Level::Warning => context.warn(&line),
+                Level::Error => context.error(&line),
+            }
         }
-        match level {
-            Level::Info => state.log_context.info(line),
-            Level::Warning => state.log_context.warn(line),
-            Level::Error => state.log_context.error(line),
-        }
-    };
-    app.answer(function, request, log).await.map(|body| guarded(body, guard))
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.tell();
+    }
 }
 
 /// Ends the streams when the platform ends the process, as the runtime waits for them. It listens from the first request
@@ -98,21 +145,17 @@ async fn terminated() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-/// `body`, which drops `guard` when all of it is written, or when it is given up.
-fn guarded(body: ResponseBody, guard: oneshot::Sender<()>) -> ResponseBody {
-    ResponseBody(Guarded { body, guard: Arc::new(guard) }.boxed())
-}
-
+/// A body that ends with all of it written, or when it is given up.
 struct Guarded {
     body: ResponseBody,
-    guard: Arc<oneshot::Sender<()>>,
+    ending: Arc<Ending>,
 }
 
 /// A part of a body. It is dropped when it is written: the body itself goes as soon as its last part waits for that, and
 /// a reader who is slow may still lack the last few hundred KiB.
 struct Part {
     data: Bytes,
-    _guard: Arc<oneshot::Sender<()>>,
+    _ending: Arc<Ending>,
 }
 
 impl AsRef<[u8]> for Part {
@@ -130,7 +173,7 @@ impl Body for Guarded {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        let guarded = |data| Bytes::from_owner(Part { data, _guard: Arc::clone(&self.guard) });
+        let guarded = |data| Bytes::from_owner(Part { data, _ending: Arc::clone(&self.ending) });
         polled.map(|frame| frame.map(|frame| frame.map(|frame| frame.map_data(guarded))))
     }
 
