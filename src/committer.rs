@@ -17,7 +17,7 @@ mod group;
 mod lanes;
 pub(crate) mod legacy;
 
-use std::{future::poll_fn, pin::pin, sync::Arc};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
@@ -195,9 +195,8 @@ impl Leading {
     async fn until<T>(&mut self, answer: impl Future<Output = T>) -> T {
         let mut answer = pin!(answer);
         poll_fn(|context| {
-            if self.0.as_mut().is_some_and(|lead| lead.poll_unpin(context).is_ready()) {
-                self.0 = None;
-            }
+            // Should it panic, it is gone.
+            self.0 = self.0.take().and_then(|mut lead| lead.poll_unpin(context).is_pending().then_some(lead));
             answer.as_mut().poll(context)
         })
         .await
@@ -212,10 +211,24 @@ impl Drop for Leading {
     }
 }
 
+/// Waits until all have had their turn whose requests have come already: they join the first group.
+async fn let_others_in() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// Commits group after group until the lane of `user` is empty.
 async fn lead(shared: Arc<Shared>, user: UserId) {
     // Should a group panic, the lane is given up, so that the next command opens it anew.
     let leaving = lanes::Leaving::new(&shared.lanes, &user);
+    let_others_in().await;
     while let Some(waiting) = shared.lanes.take(&user) {
         Group::new(&shared, &user, waiting).commit().await;
     }

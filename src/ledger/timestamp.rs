@@ -134,7 +134,7 @@ struct Text([u8; 24]);
 impl Text {
     fn of(at: Timestamp) -> Self {
         let date = at.to_utc().date_naive();
-        let [seconds, minutes, hours] = [1_000, 60_000, 3_600_000].map(|unit| at.0 / unit);
+        let (seconds, minutes, hours) = (at.0 / 1_000, at.0 / 60_000, at.0 / 3_600_000);
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let [y1, y2, y3, y4, _, m1, m2, _, d1, d2, _, h1, h2, _, n1, n2, _, s1, s2, _, f1, f2, f3, _] = &mut text;
         let year = date.year().unsigned_abs();
