@@ -143,6 +143,14 @@ impl StatsService {
         .await
     }
 
+    /// Whether `user` has an account, as the store says now. What comes next about that user need not read it again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn has_account(&self, user: &UserId) -> Result<bool, StoreError> {
+        Ok(in_time(self.committer.load(user)).await?.is_some())
+    }
+
     /// The stats of a stored account, unless something is due, which is to be committed first.
     fn stats_if_settled(&self, account: &Account, user: &UserId, locale: Locale) -> Result<Option<Stats>, StoreError> {
         let settled = self.touch(account.clone(), user, locale)?;
