@@ -9,13 +9,13 @@ const RUNS: u64 = 10_000;
 const FOUND_BY: [(Mutation, u64); Mutation::ALL.len()] = [
     (Mutation::SkipRevisionCheck, 0),
     (Mutation::AcknowledgeBeforeWriting, 0),
-    (Mutation::RememberAfterAnswering, 1),
-    (Mutation::AnswerRefusalFromGuess, 0),
-    (Mutation::ForgetMark, 10),
-    (Mutation::LookInCurrentHistory, 21),
+    (Mutation::RememberAfterAnswering, 0),
+    (Mutation::AnswerRefusalFromGuess, 3),
+    (Mutation::ForgetMark, 8),
+    (Mutation::LookInCurrentHistory, 359),
     (Mutation::DecideApart, 4),
     (Mutation::SwapAnswers, 2),
-    (Mutation::ForgetRefusals, 0),
+    (Mutation::ForgetRefusals, 4),
     (Mutation::IgnoreTokenCost, 0),
     (Mutation::BillFromPreviousDate, 5),
     (Mutation::BillOnePeriod, 12),
@@ -23,27 +23,27 @@ const FOUND_BY: [(Mutation, u64); Mutation::ALL.len()] = [
     (Mutation::IdsFollowClock, 0),
     (Mutation::ExpireAtBilling, 0),
     (Mutation::RefuseWithoutLooking, 7),
-    (Mutation::ExpireLate, 60),
-    (Mutation::ExpireEarly, 6),
+    (Mutation::ExpireLate, 36),
+    (Mutation::ExpireEarly, 5),
     (Mutation::PayByAge, 0),
     (Mutation::CarryOverTakesPurchases, 0),
     (Mutation::KeepOldUsage, 1092),
-    (Mutation::LeaveNoMark, 26),
+    (Mutation::LeaveNoMark, 8),
     (Mutation::LookOnlyAfterLosses, 595),
     (Mutation::ForgetReservations, 0),
     (Mutation::ForgetRefunds, 14),
     (Mutation::ReserveWhatIsHeld, 15),
-    (Mutation::ReturnToOldest, 0),
+    (Mutation::ReturnToOldest, 5),
     (Mutation::ReturnLateAlive, 12),
     (Mutation::CaptureNoMoreThanHeld, 4),
     (Mutation::CaptureAsItExpires, 6),
-    (Mutation::OverdrawWithoutLimit, 32),
+    (Mutation::OverdrawWithoutLimit, 119),
     (Mutation::ResetForgetsReservations, 6),
     (Mutation::RefundAsNewTokens, 3),
     (Mutation::RefundCountsAsSpent, 8),
     (Mutation::IgnoreCaps, 2),
     (Mutation::CapsForgetReservations, 8),
-    (Mutation::ChangePlanAtOnce, 0),
+    (Mutation::ChangePlanAtOnce, 2),
 ];
 
 #[test]
@@ -73,10 +73,10 @@ fn a_seed_gives_the_same_run_each_time() {
 #[test]
 fn every_bug_is_found() {
     let guarantees = include_str!("../../docs/guarantees.md");
-    for ((mutation, first), listed) in FOUND_BY.into_iter().zip(Mutation::ALL) {
-        assert_eq!(mutation, listed);
-        let found = simulation::search(0..RUNS, Some(mutation)).map(|(seed, _)| seed);
-        assert_eq!(found, Some(first), "{mutation:?}");
+    let found_by = |mutation| (mutation, simulation::search(0..RUNS, Some(mutation)).map(|(seed, _)| seed));
+    // All of them, as a change to what instances do moves many.
+    assert_eq!(Mutation::ALL.map(found_by), FOUND_BY.map(|(mutation, first)| (mutation, Some(first))));
+    for (mutation, first) in FOUND_BY {
         let told = guarantees.lines().find(|line| line.starts_with(&format!("| `{mutation:?}`: ")));
         assert!(told.is_some_and(|line| line.ends_with(&format!(" | {first} |"))), "{mutation:?}: {told:?}");
     }
