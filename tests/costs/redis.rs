@@ -80,7 +80,7 @@ impl Cost {
 
 /// Whether a command is one of the script's. What else Redis is asked for here has other names.
 fn is_of_the_script(command: &str) -> bool {
-    command == "publish" || COMMIT_SCRIPT.contains(&format!("redis.call('{}'", command.to_uppercase()))
+    command == "publish" || COMMIT_SCRIPT.contains(&format!("call('{}'", command.to_uppercase()))
 }
 
 /// A look at Redis's counters, on a line of its own.
