@@ -52,14 +52,6 @@ impl FromIterator<f64> for Figures {
     }
 }
 
-impl FromIterator<f64> for Figures {
-    fn from_iter<I: IntoIterator<Item = f64>>(figures: I) -> Self {
-        let mut figures: Vec<f64> = figures.into_iter().collect();
-        figures.sort_by(f64::total_cmp);
-        Self(figures)
-    }
-}
-
 impl fmt::Display for Figures {
     /// The median, and between which figures eight of ten lie.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

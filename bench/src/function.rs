@@ -5,7 +5,11 @@ use std::{
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc::{self, Receiver, Sender},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, Sender},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -28,6 +32,8 @@ pub(crate) const SECRET: &str = "a-key-of-the-bench";
 pub(crate) struct Function {
     process: Child,
     heard: Receiver<(Instant, Value)>,
+    /// Whether nobody listens to what it says.
+    unheard: Arc<AtomicBool>,
     caller: Caller,
     port: u16,
     begun: Instant,
@@ -78,7 +84,9 @@ impl Function {
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).map_err(told)?;
         let (sender, heard) = mpsc::channel();
-        thread::spawn(move || hear(&listener, &sender));
+        let unheard = Arc::new(AtomicBool::new(false));
+        let nobody = Arc::clone(&unheard);
+        thread::spawn(move || hear(&listener, &sender, &nobody));
         let port = free_port()?;
         let mut command = Command::new(program);
         command.env_clear().current_dir(folder).env("VERCEL_DEV_PORT", port.to_string());
@@ -91,7 +99,12 @@ impl Function {
         let caller = started.map_err(|error| error.to_string()).and_then(|(at, _)| Ok((at, Caller::connect(port)?)));
         let (at, caller) = caller.inspect_err(|_| end(&mut process))?;
         let [ready, connected] = [at, Instant::now()].map(|at| milliseconds(at.duration_since(begun)));
-        Ok(Self { process, heard, caller, port, begun, ready, connected })
+        Ok(Self { process, heard, unheard, caller, port, begun, ready, connected })
+    }
+
+    /// From now on what it says of requests is read and dropped, as there will be many at once.
+    pub(crate) fn ignore(&self) {
+        self.unheard.store(true, Ordering::Relaxed);
     }
 
     /// Where it listens.
@@ -144,12 +157,16 @@ impl Drop for Function {
 }
 
 /// Hands on what the function says, with the time when it came.
-fn hear(listener: &UnixListener, sender: &Sender<(Instant, Value)>) {
+fn hear(listener: &UnixListener, sender: &Sender<(Instant, Value)>, unheard: &AtomicBool) {
     let Ok(stream) = listener.accept().map(|(stream, _): (UnixStream, _)| stream) else { return };
     let mut stream = BufReader::new(stream);
     let mut message = Vec::new();
     while stream.read_until(0, &mut message).is_ok_and(|length| length > 0) {
         let at = Instant::now();
+        if unheard.load(Ordering::Relaxed) {
+            message.clear();
+            continue;
+        }
         message.pop();
         let Ok(said) = serde_json::from_slice(&message) else { return };
         if sender.send((at, said)).is_err() {

@@ -18,7 +18,6 @@ pub(crate) fn describe() -> Result<(), String> {
         ("Node", said("node", &["--version"])),
         ("wrk", said("wrk", &["--version"])),
         ("oha", said(&oha.to_string_lossy(), &["--version"])),
-        ("commit", said("git", &["rev-parse", "--short", "HEAD"])),
         ("date", said("date", &["--utc", "--iso-8601"])),
     ];
     let mut table = "| | |\n|---|---|\n".to_owned();

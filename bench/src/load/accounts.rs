@@ -22,7 +22,9 @@ pub(crate) fn open(running: &Running, workload: Workload, users: usize) -> Resul
     // Where debits are measured they are made there, so that it knows the accounts.
     let port = match workload {
         Workload::Reads | Workload::Streams => running.desk(),
-        Workload::Users | Workload::Hot | Workload::Mixed | Workload::Alone | Workload::Keys => running.door(),
+        Workload::Users | Workload::Hot | Workload::Mixed | Workload::Alone | Workload::Platform | Workload::Keys => {
+            running.door()
+        }
     };
     each(port, users, |caller, user| {
         let body = format!(r#"{{"userId":"u{user}","tokenCost":1}}"#);

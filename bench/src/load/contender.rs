@@ -55,9 +55,12 @@ impl Contender {
     /// Whether it can do the work.
     pub(crate) const fn does(self, workload: Workload) -> bool {
         match self {
-            Self::Jeton | Self::CarefulJson | Self::CarefulHash => true,
-            Self::Usual => !matches!(workload, Workload::Keys | Workload::Streams),
-            Self::Empty => matches!(workload, Workload::Users | Workload::Reads | Workload::Alone),
+            Self::Jeton => true,
+            Self::CarefulJson | Self::CarefulHash => !matches!(workload, Workload::Platform),
+            Self::Usual => !matches!(workload, Workload::Platform | Workload::Keys | Workload::Streams),
+            Self::Empty => {
+                matches!(workload, Workload::Users | Workload::Reads | Workload::Alone | Workload::Platform)
+            }
         }
     }
 
@@ -85,7 +88,11 @@ impl Contender {
     /// for a mix of two functions' requests it is the local server.
     pub(crate) fn start(self, workload: Workload, folder: &Path, redis: &Redis) -> Result<Running, String> {
         let url = redis.url();
-        let function = |name| Function::start(&program(name)?, folder, &url).map(Door::Function);
+        let function = |name| {
+            let function = Function::start(&program(name)?, folder, &url)?;
+            function.ignore();
+            Ok::<_, String>(Door::Function(function))
+        };
         let alone = |door| Ok(Running { door, desk: None });
         match self {
             Self::Empty => alone(function("empty")?),
@@ -94,7 +101,7 @@ impl Contender {
             Self::CarefulHash => alone(Door::Server(peers::start(&["careful.mjs", "hash"], &url)?)),
             Self::Jeton => match workload {
                 Workload::Mixed => alone(Door::Server(local_server(folder, &url)?)),
-                Workload::Users | Workload::Hot | Workload::Alone | Workload::Keys => {
+                Workload::Users | Workload::Hot | Workload::Alone | Workload::Platform | Workload::Keys => {
                     Ok(Running { door: function("generations")?, desk: Some(local_server(folder, &url)?) })
                 }
                 Workload::Reads => Ok(Running { door: function("stats")?, desk: Some(local_server(folder, &url)?) }),

@@ -15,6 +15,8 @@ pub(crate) enum Workload {
     Mixed,
     /// Debits by one caller, one at a time.
     Alone,
+    /// Debits of all users evenly, as the platform calls: with its own headers, so that its runtime tells it of each request.
+    Platform,
     /// Debits with an idempotency key each.
     Keys,
     /// Reservations, and the capture of each.
@@ -30,6 +32,7 @@ impl Workload {
             Self::Reads => "reads",
             Self::Mixed => "90 % reads, 10 % debits",
             Self::Alone => "debits, one caller",
+            Self::Platform => "debits, with the platform's headers",
             Self::Keys => "debits with idempotency keys",
             Self::Streams => "reserve and capture",
         }
@@ -42,6 +45,7 @@ impl Workload {
             Self::Hot => "hot.lua",
             Self::Reads => "reads.lua",
             Self::Mixed => "mixed.lua",
+            Self::Platform => "platform.lua",
             Self::Keys => "keys.lua",
             Self::Streams => "streams.lua",
         }
@@ -51,7 +55,9 @@ impl Workload {
     pub(crate) const fn users(self, users: usize) -> usize {
         match self {
             Self::Hot => 1,
-            Self::Users | Self::Reads | Self::Mixed | Self::Alone | Self::Keys | Self::Streams => users,
+            Self::Users | Self::Reads | Self::Mixed | Self::Alone | Self::Platform | Self::Keys | Self::Streams => {
+                users
+            }
         }
     }
 
@@ -59,7 +65,9 @@ impl Workload {
     pub(crate) const fn connections(self, connections: usize) -> usize {
         match self {
             Self::Alone => 1,
-            Self::Users | Self::Hot | Self::Reads | Self::Mixed | Self::Keys | Self::Streams => connections,
+            Self::Users | Self::Hot | Self::Reads | Self::Mixed | Self::Platform | Self::Keys | Self::Streams => {
+                connections
+            }
         }
     }
 }
