@@ -33,6 +33,7 @@ mod stats;
 mod stream;
 mod tokens;
 mod transactions;
+mod under_way;
 mod usage;
 
 pub use app::App;
