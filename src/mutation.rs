@@ -17,6 +17,8 @@ pub enum Mutation {
     RememberAfterAnswering,
     /// A refusal is answered from the cached account.
     AnswerRefusalFromGuess,
+    /// A read is answered from the cached account.
+    ReadFromGuess,
     /// A lost answer is not looked up: the command is simply decided again.
     ForgetMark,
     /// A lost answer is looked up in the current history, though a reset may have put its entry away.
@@ -87,11 +89,12 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::SkipRevisionCheck,
         Self::AcknowledgeBeforeWriting,
         Self::RememberAfterAnswering,
         Self::AnswerRefusalFromGuess,
+        Self::ReadFromGuess,
         Self::ForgetMark,
         Self::LookInCurrentHistory,
         Self::DecideApart,

@@ -199,6 +199,13 @@ impl Store for Line {
         )
     }
 
+    fn reload<'a>(&'a self, user: &'a UserId, known: Stored) -> Answer<'a, Option<Stored>> {
+        Box::pin(async move {
+            let found = self.load(user).await?;
+            Ok(if found.as_ref().is_some_and(|found| found.revision == known.revision) { Some(known) } else { found })
+        })
+    }
+
     fn commit<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Committed> {
         Box::pin(async move {
             let asked = commit.clone();

@@ -11,6 +11,7 @@ const FOUND_BY: [(Mutation, u64); Mutation::ALL.len()] = [
     (Mutation::AcknowledgeBeforeWriting, 0),
     (Mutation::RememberAfterAnswering, 0),
     (Mutation::AnswerRefusalFromGuess, 3),
+    (Mutation::ReadFromGuess, 5),
     (Mutation::ForgetMark, 8),
     (Mutation::LookInCurrentHistory, 359),
     (Mutation::DecideApart, 4),
