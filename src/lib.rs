@@ -16,7 +16,7 @@
 //! - [`http`]: requests to commands, outcomes to responses, on the platform and in the local server.
 //! - [`config`]: every setting, read once; [`credentials`]: who holds a key; [`session`]: user tokens, issued and judged;
 //!   [`authorities`]: who vouches for Redis. [`stage`] decides between development and production, [`locale`] between
-//!   languages; [`system`] is the clock and chance, [`log`] the lines for the operator, [`unreadable`] what they say of
+//!   languages; [`system`] is the clock and chance, [`log`] the lines for the operator, `memory` where memory comes from, [`unreadable`] what they say of
 //!   damaged JSON; [`weighted`] reads what a caller likes best. [`mutation`] is for the simulation alone.
 
 pub mod authorities;

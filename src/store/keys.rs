@@ -142,7 +142,7 @@ impl Keys {
     }
 
     fn of_user(&self, user: &UserId, what: &str) -> String {
-        // Not by `format!`, as every change names three: a fifth of the instructions.
+        // Not by `format!`, which takes several times the instructions: every change names three.
         [&self.prefix, ":{", user.as_str(), "}:", what].concat()
     }
 
