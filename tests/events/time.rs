@@ -35,14 +35,11 @@ async fn what_expires_is_told_when_it_does() {
         let client = backend.client();
         let mut events = Events::open(events_of(&client, "u")).await;
         events.expect("stats").await;
-        let expires_at = soon(5_000);
+        let expires_at = soon(6_000);
         client.post("tokens", json!({"userId": "u", "amount": 70, "expiresAt": expires_at, "priority": 0})).await.ok();
-        let held = client.post("reservations", json!({"userId": "u", "amount": 10, "ttlSeconds": 8})).await.ok();
-        until_stats(&mut events).await;
-        if until_stats(&mut events).await.1.data["tokensReserved"] == 0 {
-            // They were told apart.
-            until_stats(&mut events).await;
-        }
+        assert_eq!(until_stats(&mut events).await.0.len(), 1, "{backend:?}");
+        let held = client.post("reservations", json!({"userId": "u", "amount": 10, "ttlSeconds": 9})).await.ok();
+        assert_eq!(until_stats(&mut events).await.1.data["tokensReserved"], 10, "{backend:?}");
 
         let (told, stats) = until_stats(&mut events).await;
         assert_eq!(told.len(), 1, "{backend:?}: {told:?}");
