@@ -62,6 +62,8 @@ pub async fn bill_due_users(service: &StatsService, time: Duration, locale: Loca
     let mut swept = Swept::default();
     // Who stays noted as due stands at the front of the next round too: it asks for as many more.
     let mut staying = HashSet::new();
+    // Who had nothing to bill: their notes were corrected.
+    let mut settled_before = HashSet::new();
     loop {
         let due = match in_time(service.store().due(until, ROUND.saturating_add(staying.len()))).await {
             Ok(due) => due,
@@ -93,6 +95,10 @@ pub async fn bill_due_users(service: &StatsService, time: Duration, locale: Loca
                 Ok(Some(billed)) => {
                     swept.report.billed = swept.report.billed.saturating_add(u64::from(billed.periods > 0));
                     swept.report.credited = swept.report.credited.saturating_add(billed.tokens);
+                    // Noted as due again nonetheless: in a key where nobody corrects it.
+                    if billed.periods == 0 && !settled_before.insert(user.clone()) {
+                        staying.insert(user);
+                    }
                 }
                 Err(error) => {
                     swept.report.failed = swept.report.failed.saturating_add(1);
