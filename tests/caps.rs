@@ -1,14 +1,13 @@
 //! Caps of a user's own, through the calls, on both stores: what counts, what is refused, and until when.
 
 use chrono::{Datelike, Days, Months, NaiveDate};
-use jeton::{committer::Surroundings, system::System};
 use serde_json::{Value, json};
 
 use crate::{
     refusals::{assert_problem, unchanged_by},
     support::{
+        calendar::a_days_time,
         client::{Answer, Client},
-        process::wait_until_so,
         server::Backend,
     },
 };
@@ -35,18 +34,6 @@ fn reached_again(answer: &Answer) -> (String, u64) {
     let problem = answer.json();
     assert_eq!((answer.status, &problem["code"]), (409, &json!("spending_cap_reached")), "{answer:?}");
     (problem["cap"].as_str().unwrap().to_owned(), problem["limit"].as_u64().unwrap())
-}
-
-/// A client whose day, in UTC, is young enough for a test; its date.
-async fn a_days_time() -> NaiveDate {
-    let now = || System.now().to_utc();
-    wait_until_so("a day has begun", async || {
-        tokio::task::yield_now().await;
-        now() + chrono::TimeDelta::seconds(40)
-            < now().date_naive().succ_opt().unwrap().and_hms_opt(0, 0, 0).unwrap().and_utc()
-    })
-    .await;
-    now().date_naive()
 }
 
 fn midnight(date: NaiveDate) -> Value {

@@ -17,6 +17,7 @@ use crate::{
     catalogue::PLANS_TOML,
     support::{
         broken::{Broken, FAULTS},
+        calendar::a_days_time,
         past::At,
         redis::Redis,
         service::{article, caller, granted},
@@ -187,6 +188,8 @@ async fn a_change_is_made_once_whatever_happens_to_its_commit() {
     {
         for (number, faults) in FAULTS.iter().enumerate() {
             let case = format!("{}: {effective:?}, {faults:?}", broken.url);
+            // When the tokens run out is told by days.
+            a_days_time().await;
             let (service, user) = (broken.service(), UserId::new(&format!("{effective:?}-{number}")).unwrap());
             granted(service.record_generation(&user, article(1), caller(None)).await);
             broken.proxy.fail("EVALSHA", faults);

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     refusals::{assert_problem, unchanged_by},
     support::{
+        calendar::a_days_time,
         client::{Answer, Client, sum},
         server::Backend,
     },
@@ -67,6 +68,8 @@ fn assert_lasts(told: &Value, from: &str, to: &str, seconds: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_reserved_is_captured_and_becomes_a_generation() {
     for backend in Backend::both(&DEVELOPMENT) {
+        // When the tokens run out is told by days.
+        a_days_time().await;
         let client = backend.client();
         let before = client.stats("u").await;
         let body = json!({"userId": "u", "amount": 100, "contentType": "ARTICLE", "metadata": {"job": 7}});
@@ -86,7 +89,10 @@ async fn what_is_reserved_is_captured_and_becomes_a_generation() {
         assert_eq!(in_balance(&client, "u").await, (4_900, 100), "{backend:?}");
         assert_eq!(told["stats"]["grants"][0]["remaining"], 4_900);
         let forecast = json!([{"at": reservation["expiresAt"], "what": "reservation", "amount": 100}]);
-        assert_eq!(told["stats"]["forecast"]["next"], forecast);
+        // Unless a billing comes before.
+        if told["stats"]["nextBillingDate"].as_str() > reservation["expiresAt"].as_str() {
+            assert_eq!(told["stats"]["forecast"]["next"], forecast);
+        }
         assert_eq!(client.history("u").await.len(), 1, "a reservation writes no entry");
 
         let looked = look(&client, "u", &id).await;

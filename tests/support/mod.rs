@@ -1,6 +1,7 @@
 //! What the tests stand on: a real Redis, real function processes, the real local server, and a client.
 
 pub(crate) mod broken;
+pub(crate) mod calendar;
 pub(crate) mod client;
 pub(crate) mod cluster;
 pub(crate) mod description;

@@ -13,6 +13,8 @@ use jeton::{
     system,
 };
 
+use super::calendar::away_from_billing;
+
 /// A clock that stands still.
 pub(crate) struct At(pub(crate) Timestamp);
 
@@ -57,6 +59,7 @@ pub(crate) async fn open_at(store: Arc<dyn Store>, users: &[String], rfc3339: &s
 /// their dates as descriptions have them.
 pub(crate) fn billing_days_ago(months: u32) -> (String, Vec<String>) {
     use chrono::{Datelike, Days, Months};
+    away_from_billing();
     let today = system::System.now().to_utc().date_naive();
     let last = today.checked_sub_days(Days::new(4)).unwrap().with_day(5).unwrap();
     let date = |ago: u32| last.checked_sub_months(Months::new(ago)).unwrap();

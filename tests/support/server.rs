@@ -6,6 +6,7 @@ use jeton::store::{Store, embedded::EmbeddedStore};
 use serde_json::Value;
 
 use super::{
+    calendar::away_from_billing,
     client::{Answer, Client},
     past,
     process::{Process, free_port},
@@ -120,6 +121,7 @@ impl Deployment {
 
     /// Starts all functions with these settings and this `REDIS_URL`.
     pub(crate) fn over(url: &str, settings: Settings<'_>) -> Self {
+        away_from_billing();
         let mut all = vec![("REDIS_URL", url)];
         all.extend_from_slice(settings);
         let instances = FUNCTIONS.map(|function| (function, Instance::start(function, &all)));
@@ -151,6 +153,7 @@ impl Local {
 
     /// The same on this port.
     pub(crate) fn start_on(port: u16, folder: &Path, arguments: &[&str], settings: Settings<'_>) -> Self {
+        away_from_billing();
         let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
         command.current_dir(folder).args(["--port", &port.to_string()]).args(arguments);
         command.envs(settings.iter().copied());
