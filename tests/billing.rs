@@ -102,8 +102,10 @@ async fn a_sweep_bills_who_does_not_come() {
         let client = backend.client();
         client.stats("newcomer").await;
         let report = client.get("billing").await.ok();
-        let counts = ["due", "billed", "credited", "failed"].map(|name| report[name].as_u64().unwrap());
-        assert_eq!(counts, [300, 300, 300 * 900, 0], "{backend:?} {report}");
+        let counts = ["billed", "credited", "failed"].map(|name| report[name].as_u64().unwrap());
+        assert_eq!(counts, [300, 300 * 900, 0], "{backend:?} {report}");
+        // Whoever is looked at again on a busy machine is counted again.
+        assert!((300..=308).contains(&report["due"].as_u64().unwrap()), "{backend:?} {report}");
         assert_eq!(report["more"], false);
         // Again, or late: nothing to do.
         let report = client.get("billing").await.ok();
