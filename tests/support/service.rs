@@ -1,6 +1,9 @@
 //! The façade in this process, over a Redis, and requests to it.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jeton::{
     committer::{Decision, Idempotency, Reply},
@@ -13,10 +16,27 @@ use jeton::{
     system::System,
 };
 
+use super::{calendar::away_from_billing, process::PATIENCE};
+
 /// A process's service over the Redis at `url`.
 pub(crate) fn service_over(url: &str) -> StatsService {
+    away_from_billing();
     let store = Arc::new(RedisStore::new(url, "jeton").unwrap());
     StatsService::new(store, Catalogue::built_in().unwrap(), Stage::Development, Arc::new(System))
+}
+
+/// What `ask` gives. It is asked again where the store was unavailable: to a process that was not let run for long, a
+/// Redis that answers at once is too.
+pub(crate) async fn available<T>(mut ask: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
+    let begun = Instant::now();
+    loop {
+        match ask().await {
+            Err(StoreError::Unavailable { .. }) if begun.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            given => return given.unwrap(),
+        }
+    }
 }
 
 /// An article that costs so many tokens.

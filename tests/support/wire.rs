@@ -122,9 +122,14 @@ impl Wire {
 
     /// The fault has happened, unless exchanges have another length by now.
     pub(crate) fn assert_failed(&self, case: &str) {
-        let armed = self.state.armed.lock().unwrap().take();
+        let failed = self.disarm();
         let is_as_measured = BEGUN.lock().unwrap()[&self.redis] == quarter();
-        assert!(armed.is_none() || !is_as_measured, "{case}: so many bytes were never handed on");
+        assert!(failed || !is_as_measured, "{case}: so many bytes were never handed on");
+    }
+
+    /// The fault will not happen any more: whether it has. It may not have where somebody gave up before so many bytes.
+    pub(crate) fn disarm(&self) -> bool {
+        self.state.armed.lock().unwrap().take().is_none()
     }
 
     /// Waits until the fault has happened.
