@@ -13,7 +13,7 @@ use crate::support::{
     load::Calls,
     redis::Redis,
     server::{Deployment, Local, Settings},
-    verify::command,
+    verify::{command, not_away},
     world::{DAY, START, World, credit, debit},
 };
 
@@ -48,7 +48,7 @@ fn export(folder: &Path, arguments: &[&str], settings: Settings<'_>) -> (i32, BT
 }
 
 fn export_redis(redis: &Redis) -> (i32, BTreeMap<String, Exported>, String) {
-    export(Path::new("/"), &[], &[("REDIS_URL", &redis.url())])
+    not_away(|| export(Path::new("/"), &[], &[("REDIS_URL", &redis.url())]), |(code, ..)| *code)
 }
 
 /// Two users, one of them with two archives and more than a page of entries. Gives what must come out of that one.
@@ -171,7 +171,7 @@ async fn one_user_comes_alone_and_nobody_is_an_error() {
 async fn a_store_that_is_not_there_is_told() {
     let mut redis = Redis::start();
     redis.stop();
-    let (code, users, said) = export_redis(&redis);
+    let (code, users, said) = export(Path::new("/"), &[], &[("REDIS_URL", &redis.url())]);
     assert_eq!((code, users.len()), (2, 0));
     assert!(said.contains(&format!("cannot connect to Redis at 127.0.0.1:{}", redis.port())), "{said}");
     let folder = tempfile::tempdir().unwrap();

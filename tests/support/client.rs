@@ -1,6 +1,9 @@
 //! A caller of Jeton.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -9,6 +12,11 @@ use super::{
     description::Description,
     process::{PATIENCE, Process},
 };
+
+/// After how long an answer that the store is unavailable may be due to a stalled process.
+pub(crate) const STALLED: Duration = Duration::from_secs(2);
+/// How often a read is asked for, at most.
+const READS_MAX: usize = 4;
 
 /// Calls functions, each where it is.
 #[derive(Clone)]
@@ -145,9 +153,23 @@ impl Client {
         send(self.request(Method::PATCH, function).header("Idempotency-Key", key).json(&body)).await
     }
 
+    /// What `GET /api/{path}` must give. It is asked again where the answer was that the store is unavailable, and took
+    /// long: to a process that was not let run meanwhile, a Redis that answers at once is too.
+    async fn read(&self, path: &str) -> Value {
+        let mut asked = 0;
+        loop {
+            let begun = Instant::now();
+            let answer = self.get(path).await;
+            asked += 1;
+            if answer.status != 503 || begun.elapsed() < STALLED || asked == READS_MAX {
+                return answer.ok();
+            }
+        }
+    }
+
     /// The stats of `user`.
     pub(crate) async fn stats(&self, user: &str) -> Value {
-        self.get(&format!("stats?userId={}", encoded(user))).await.ok()
+        self.read(&format!("stats?userId={}", encoded(user))).await
     }
 
     /// The same, for calls side by side.
@@ -165,7 +187,7 @@ impl Client {
         let mut all = Vec::new();
         let mut cursor = String::new();
         loop {
-            let page = self.get(&format!("transactions?{query}{cursor}")).await.ok();
+            let page = self.read(&format!("transactions?{query}{cursor}")).await;
             all.extend(page["transactions"].as_array().unwrap().iter().cloned());
             match page["nextCursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),

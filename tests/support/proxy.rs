@@ -87,6 +87,11 @@ impl Proxy {
         self.state.faults.lock().unwrap().extend(faults.iter().map(|fault| (command, *fault)));
     }
 
+    /// Faults that have not happened will not.
+    pub(crate) fn forget_faults(&self) {
+        self.state.faults.lock().unwrap().clear();
+    }
+
     /// Every fault has happened, and what came late has been delivered.
     pub(crate) fn assert_used_up(&self, case: &str) {
         assert_eq!(*self.state.faults.lock().unwrap(), [], "{case}: the faults were not met");
