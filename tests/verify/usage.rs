@@ -8,6 +8,7 @@ use jeton::{
     usage::{Granularity, Range, spent},
 };
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::{
     support::{
@@ -254,10 +255,13 @@ async fn hours_that_close_meanwhile_and_resets_are_no_difference_and_nothing_tha
     document(&redis, "uncounted", |doc| drop(doc.as_object_mut().unwrap().remove("usage")));
     redis.command::<u64>(&["DEL", &usage_key("uncounted")]);
 
+    let (runs, mut seen) = watch::channel(0);
     let spending = {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             for round in 0..ROUNDS {
+                // Not all of it goes on in one run.
+                seen.wait_for(|runs| *runs >= round / 100).await.unwrap();
                 // Each round in another hour, most of them in the next one.
                 let service =
                     service_at(Arc::clone(&store), &rfc3339(START + 2 * DAY + round * HOUR + round / 7 * DAY));
@@ -270,15 +274,15 @@ async fn hours_that_close_meanwhile_and_resets_are_no_difference_and_nothing_tha
             }
         })
     };
-    let (mut runs, mut repaired) = (0, 0);
+    let mut repaired = 0;
     while !spending.is_finished() {
         let found = tokio::task::block_in_place(|| verify_redis(&redis, &["--repair"]));
         assert_eq!(found.of("sound"), [""; 0]);
         repaired += found.figure("repaired");
-        runs += 1;
+        runs.send_modify(|runs| *runs += 1);
     }
     spending.await.unwrap();
-    assert!(runs > 1, "{runs} runs");
+    assert!(*runs.borrow() > 1, "{runs:?}");
     let last = verify_redis(&redis, &["--repair"]);
     assert!(last.code == 0 && repaired + last.figure("repaired") >= 1, "{last:#?}");
     assert_sound(&redis.url(), 2);
