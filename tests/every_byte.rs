@@ -27,7 +27,7 @@ use crate::support::{
     process::{PATIENCE, raise_file_limit},
     redis::Redis,
     server::Instance,
-    service::{article, caller, rendered, service_over},
+    service::{article, available, caller, rendered, service_over},
     wire::{Fault, Way, Wire},
     world::entries,
 };
@@ -186,9 +186,9 @@ impl Process {
 async fn kept(store: &dyn Store, user: &UserId, case: &str) -> (Vec<i64>, u32) {
     // A commit whose caller was told that the store is unavailable may still come, also between two looks.
     let (history, account) = loop {
-        let before = store.load(user).await.unwrap();
+        let before = available(async || store.load(user).await).await;
         let history = entries(store, user).await;
-        if store.load(user).await.unwrap() == before {
+        if available(async || store.load(user).await).await == before {
             break (history, before.map(|stored| stored.account));
         }
     };
