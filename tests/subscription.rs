@@ -4,7 +4,15 @@
 mod cluster;
 mod refused;
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use futures_util::FutureExt;
 use jeton::{
@@ -22,12 +30,15 @@ use tokio::{
 };
 
 use crate::support::{
-    process::{PATIENCE, Process, wait_until},
+    process::{PATIENCE, Process, in_time, wait_until},
     redis::Redis,
     tls::Ca,
     vercel::{apart, root},
     world::{START, World, debit},
 };
+
+/// A line to Redis whose answers are not taken for longer is given up, and opened anew.
+const PROMPT: Duration = Duration::from_millis(1_400);
 
 fn user(id: &str) -> UserId {
     UserId::new(id).unwrap()
@@ -95,28 +106,34 @@ async fn a_thousand_who_are_watched_share_a_connection_that_is_there_as_long_as_
     let store = store_in(&redis);
     let mut world = World::new(&store, "user-7");
     world.apply(&[Command::Touch], START).await;
-    assert_eq!(redis.command_counts().get("hello"), None, "nobody is watched, and nothing opened");
+    let openings = || redis.command_counts().get("hello").copied().unwrap_or(0);
+    assert_eq!(openings(), 0, "nobody is watched, and nothing opened");
 
     let ids: Vec<String> = (0..1_000).map(|number| format!("user-{number}")).collect();
     for round in 0..3 {
-        let mut watches: Vec<Watch> = ids.iter().map(|id| store.watch(&user(id))).collect();
-        for watch in &watches {
-            assert_becomes_prompt(watch, "subscribed").await;
-        }
-        assert_eq!((subscribers(&redis), channels(&redis)), (1, 1_000), "round {round}");
-        world.apply(&[debit("ARTICLE", 1)], START + 1).await;
-        assert_becomes_prompt(&watches[7], "a commit").await;
-        assert!(watches.iter().all(is_asleep), "round {round}: somebody else is woken");
+        let watch_and_leave = async || {
+            let before = openings();
+            let mut watches: Vec<Watch> = ids.iter().map(|id| store.watch(&user(id))).collect();
+            for watch in &watches {
+                assert_becomes_prompt(watch, "subscribed").await;
+            }
+            let all = (subscribers(&redis), channels(&redis));
+            world.apply(&[debit("ARTICLE", 1)], START + 1).await;
+            assert_becomes_prompt(&watches[7], "a commit").await;
+            let others_are_asleep = watches.iter().all(is_asleep);
 
-        watches.truncate(10);
-        wait_until("those who are watched no longer are unsubscribed", || channels(&redis) == 10);
-        assert_eq!(subscribers(&redis), 1);
-        world.apply(&[debit("ARTICLE", 1)], START + 2).await;
-        assert_becomes_prompt(&watches[7], "a commit after others have left").await;
-        watches.clear();
-        wait_until("the connection is closed with the last watch", || subscribers(&redis) == 0);
+            watches.truncate(10);
+            wait_until("those who are watched no longer are unsubscribed", || channels(&redis) == 10);
+            let ten = subscribers(&redis);
+            world.apply(&[debit("ARTICLE", 1)], START + 2).await;
+            assert_becomes_prompt(&watches[7], "a commit after others have left").await;
+            watches.clear();
+            wait_until("the connection is closed with the last watch", || subscribers(&redis) == 0);
+            (all, others_are_asleep, ten, openings() - before)
+        };
+        let seen = in_time(PROMPT, watch_and_leave).await;
+        assert_eq!(seen, ((1, 1_000), true, 1, 1), "round {round}: one subscriber, one woken, one opening");
     }
-    assert_eq!(redis.command_counts()["hello"], 3, "one opening each time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,11 +155,16 @@ async fn whoever_comes_as_the_last_one_leaves_is_told_of_changes() {
 async fn whoever_comes_and_goes_while_lines_are_cut_is_subscribed_exactly_as_long_as_watched() {
     let redis = Redis::start();
     let (store, other) = (Arc::new(store_in(&redis)), store_in(&redis));
+    let (cut, begun) = (Arc::new(AtomicU64::new(0)), Instant::now());
     let come_and_go = |task: u64| {
-        let store = Arc::clone(&store);
+        let (store, cut) = (Arc::clone(&store), Arc::clone(&cut));
         tokio::spawn(async move {
             let mut watches = Vec::new();
-            for step in 0..400_u64 {
+            for step in 0_u64.. {
+                if step >= 400 && cut.load(Ordering::SeqCst) > 0 {
+                    break;
+                }
+                assert!(begun.elapsed() < PATIENCE, "no line was cut");
                 // Some are watched by several tasks.
                 let id = format!("user-{}", (task * 7 + step * step) % 40);
                 watches.push((store.watch(&user(&id)), format!("jeton:{{{id}}}:changes")));
@@ -165,12 +187,10 @@ async fn whoever_comes_and_goes_while_lines_are_cut_is_subscribed_exactly_as_lon
         })
     };
     let tasks: Vec<_> = (0..4).map(come_and_go).collect();
-    let mut cut = 0;
     while !tasks.iter().all(JoinHandle::is_finished) {
-        cut += redis.command::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        cut.fetch_add(redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]), Ordering::SeqCst);
         yield_now().await;
     }
-    assert!(cut > 0, "no line was cut");
     let mut watches = Vec::new();
     for task in tasks {
         watches.extend(task.await.unwrap());
@@ -196,14 +216,16 @@ async fn a_line_that_is_cut_is_opened_anew_and_everybody_woken() {
     let watches = [watch_u(&store).await, store.watch(&user("v"))];
     assert_becomes_prompt(&watches[1], "v").await;
     for millis in 0..20 {
-        redis.command::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]);
-        for watch in &watches {
-            assert_becomes_prompt(watch, "opened anew").await;
-        }
-        world.apply(&[debit("ARTICLE", 1)], START + millis).await;
-        assert_becomes_prompt(&watches[0], "a commit").await;
-        assert!(is_asleep(&watches[1]));
-        assert_eq!((subscribers(&redis), channels(&redis)), (1, 2));
+        let cut = async || {
+            redis.command::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+            for watch in &watches {
+                assert_becomes_prompt(watch, "opened anew").await;
+            }
+            world.apply(&[debit("ARTICLE", 1)], START + millis).await;
+            assert_becomes_prompt(&watches[0], "a commit").await;
+            (is_asleep(&watches[1]), subscribers(&redis), channels(&redis))
+        };
+        assert_eq!(in_time(PROMPT, cut).await, (true, 1, 2));
     }
 }
 
@@ -213,6 +235,9 @@ async fn a_redis_that_is_away_for_a_while_tells_again_when_it_is_back_and_one_li
     let store = store_in(&redis);
     let process = watching(&redis.url(), &["u"]);
     let watch = watch_u(&store).await;
+    process.wait_for_line(|line| line.starts_with("u woken"));
+    // The first opening may have taken more than one attempt.
+    let before = warnings(&process).len();
     for round in 1..=2 {
         let woken = |line: &str| line.starts_with("u woken");
         wait_until("the process is told", || process.lines().iter().filter(|line| woken(line)).count() >= round);
@@ -220,13 +245,13 @@ async fn a_redis_that_is_away_for_a_while_tells_again_when_it_is_back_and_one_li
         assert_woken(&watch, "to look by oneself").await;
         assert!(!watch.is_prompt() && is_asleep(&watch));
         // The warning comes with the loss; what follows are the same outage.
-        wait_until("the operator is told", || warnings(&process).len() == round);
+        wait_until("the operator is told", || warnings(&process).len() == before + round);
         redis.start_again();
         assert_becomes_prompt(&watch, "back").await;
         World::new(&store, "u").apply(&[Command::Touch], START).await;
         assert_becomes_prompt(&watch, "a commit").await;
     }
-    let told = warnings(&process);
+    let told = warnings(&process).split_off(before);
     assert_eq!(told.len(), 2, "{told:#?}");
     let address = format!("Redis at 127.0.0.1:{}", redis.port());
     assert!(told.iter().all(|line| line.contains(&address) && line.contains("lost the connection")), "{told:#?}");
@@ -258,10 +283,17 @@ async fn changes_are_told_over_tls_to_a_user_with_a_password_and_no_more_rights_
     let url = format!("rediss://jeton:hunter2@localhost:{}", redis.port());
     let options = Options { replicas: 0, authorities: Some(ca.authorities()) };
     let store = RedisStore::with(&url, "jeton", &options).unwrap();
-    let watch = watch_u(&store).await;
-    World::new(&store, "u").apply(&[Command::Touch], START).await;
-    assert_becomes_prompt(&watch, "a commit").await;
-    assert_eq!(subscribers(&redis), 1);
+    let mut world = World::new(&store, "u");
+    let watch_and_leave = async || {
+        let watch = watch_u(&store).await;
+        world.apply(&[debit("ARTICLE", 1)], START).await;
+        assert_becomes_prompt(&watch, "a commit").await;
+        let listening = subscribers(&redis);
+        drop(watch);
+        wait_until("the connection is closed", || subscribers(&redis) == 0);
+        listening
+    };
+    assert_eq!(in_time(PROMPT, watch_and_leave).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

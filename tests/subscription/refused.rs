@@ -56,6 +56,20 @@ async fn a_user_without_the_right_to_the_channels_hears_of_nothing_and_commits()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_only_the_operator_can_help_is_told_also_after_what_passes_by_itself() {
+    let mut redis = Redis::start_with(&["--user", "jeton", "on", ">hunter2", "~jeton:*", "+@all", "resetchannels"]);
+    redis.stop();
+    let process = watching(&url_with_password(&redis), &["u"]);
+    process.wait_for_line(|line| line.contains("cannot connect to Redis"));
+    redis.start_again();
+    process.wait_for_line(|line| line.contains("refuses to tell of changes"));
+    let again = errors(&redis, "NOPERM") + 2;
+    wait_until("it is refused again", || errors(&redis, "NOPERM") >= again);
+    let told = warnings(&process);
+    assert_eq!(told.len(), 2, "each once: {told:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_cannot_be_told_is_made_and_the_operator_is_told_once() {
     let redis = Redis::start();
     let no_channel = ["ACL", "SETUSER", "jeton", "on", ">hunter2", "~jeton:*", "+@all", "resetchannels"];
@@ -70,6 +84,8 @@ async fn a_change_that_cannot_be_told_is_made_and_the_operator_is_told_once() {
     for number in 0..3 {
         assert_eq!(client.stats(&format!("user-{number}")).await["tokenBalance"], 4970);
     }
+    // Lines come in order.
+    client.get("stats?userId=user-0").await.line_of(&local.process);
     let lines = local.process.lines();
     let told: Vec<_> = lines.iter().filter(|line| line.contains("refuses to tell of changes")).collect();
     assert_eq!(told.len(), 1, "{told:#?}");
