@@ -1,6 +1,9 @@
 //! What time alone changes is told when it falls due, with nobody calling.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use chrono::{DateTime, Utc};
 use jeton::{
@@ -38,7 +41,7 @@ async fn what_expires_is_told_when_it_does() {
         let expires_at = soon(6_000);
         client.post("tokens", json!({"userId": "u", "amount": 70, "expiresAt": expires_at, "priority": 0})).await.ok();
         assert_eq!(until_stats(&mut events).await.0.len(), 1, "{backend:?}");
-        let held = client.post("reservations", json!({"userId": "u", "amount": 10, "ttlSeconds": 9})).await.ok();
+        let held = client.post("reservations", json!({"userId": "u", "amount": 10, "ttlSeconds": 12})).await.ok();
         assert_eq!(until_stats(&mut events).await.1.data["tokensReserved"], 10, "{backend:?}");
 
         let (told, stats) = until_stats(&mut events).await;
@@ -67,16 +70,16 @@ async fn a_moved_test_clock_is_told_like_any_change() {
     }
 }
 
-/// A clock that goes as the machine's does, and shows another time.
+/// A clock that shows another time: it stands still, and once it has begun goes as the machine's does.
 struct Shifted {
     from: Timestamp,
-    begun: Instant,
+    begun: OnceLock<Instant>,
 }
 
 impl Surroundings for Shifted {
     fn now(&self) -> Timestamp {
-        let gone = u64::try_from(self.begun.elapsed().as_millis()).unwrap();
-        self.from.later_by(gone).unwrap()
+        let gone = self.begun.get().map_or(0, |begun| begun.elapsed().as_millis());
+        self.from.later_by(gone.try_into().unwrap()).unwrap()
     }
 
     fn random(&self) -> u128 {
@@ -89,9 +92,9 @@ async fn the_month_is_billed_when_it_begins() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(EmbeddedStore::open(folder.path()).unwrap());
     let from = DateTime::parse_from_rfc3339("2026-12-04T23:59:58.500Z").unwrap().to_utc().into();
-    let clock = Arc::new(Shifted { from, begun: Instant::now() });
+    let clock = Arc::new(Shifted { from, begun: OnceLock::new() });
     let catalogue = Catalogue::built_in().unwrap();
-    let service = Arc::new(StatsService::new(store.clone(), catalogue, Stage::Production, clock));
+    let service = Arc::new(StatsService::new(store.clone(), catalogue, Stage::Production, clock.clone()));
     let live = Live::new(Arc::clone(&service), store, Locale::French);
     let user = UserId::new("u").unwrap();
     let ends = tokio::time::Instant::now() + PATIENCE;
@@ -104,6 +107,7 @@ async fn the_month_is_billed_when_it_begins() {
     assert!(
         begun.contains("\"tokenBalance\":5000") && begun.contains("\"nextBillingDate\":\"2026-12-05T00:00:00.000Z\"")
     );
+    clock.begun.set(Instant::now()).unwrap();
     let billed = next().await;
     assert!(billed.starts_with("id: 1796428800000-0\nevent: transaction\ndata: "), "{billed}");
     assert!(billed.contains("Facturation mensuelle du 05/12/2026"), "{billed}");
