@@ -72,8 +72,12 @@ test('a line that is dead without a word is left for another', async context => 
   pauses(context);
   const userId = await spender(1);
   const line = await Line.to(url);
-  const follower = new Follower(client({ url: line.url }), userId, { silenceMs: 1_500 });
+  const follower = new Follower(client({ url: line.url }), userId, { silenceMs: 3_000 });
   await follower.caughtUp(userId);
+  // Each stream ends soon: this shows that there is one.
+  const { length: before } = follower.events;
+  await spend(userId);
+  await follower.until(() => follower.events.length > before);
   line.silence();
   await spend(userId);
   await follower.toldAllOf(userId);
@@ -85,7 +89,7 @@ test('a server that takes the call and says nothing is left, too', async context
   pauses(context);
   const userId = await spender(1);
   const line = await Line.to(url, () => line.keys.length === 1 ? 'silent' : 'passes');
-  const follower = new Follower(client({ url: line.url, timeoutMs: 1_000 }), userId);
+  const follower = new Follower(client({ url: line.url, timeoutMs: 5_000 }), userId);
   await follower.toldAllOf(userId);
   assert.deepEqual(follower.said, ['lost: timeout', 'live']);
   line.close();

@@ -119,7 +119,7 @@ test('an export that breaks off errors, and is not a shorter file', async () => 
 
 test('an export that falls silent errors, and one that is read slowly does not', async () => {
   const userId = await spender(60);
-  const slow = await client({ timeoutMs: 200 }).exportTransactions({ userId, format: 'csv' });
+  const slow = await client({ timeoutMs: 200, retries: 20 }).exportTransactions({ userId, format: 'csv' });
   const answers = await Answers.by(begun);
   const silent = await new Jeton({ url: answers.url, timeoutMs: 400 }).exportTransactions({ format: 'csv' });
   const error = await failure(textOf(silent));

@@ -93,7 +93,8 @@ export class Line {
     near.on('close', () => {
       this.#sockets.delete(near);
       if (near.bytesRead > 0) this.closed += 1;
-      far.destroy();
+      // What was sent over a silent line gets there, also when it was given up.
+      if (fate !== 'silent') far.destroy();
       this.#happened();
     });
     far.on('end', () => { if (fate !== 'silent') near.end(); });

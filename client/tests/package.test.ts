@@ -64,7 +64,7 @@ test('it holds what it needs, and nothing else', async () => {
 
 test('it is packed from the sources as they are, whatever was built before', async () => {
   const copy = join(elsewhere, 'copy');
-  const left = ['node_modules', 'dist', 'tests'].map(name => join(here, name));
+  const left = ['node_modules', 'dist', 'build', 'tests'].map(name => join(here, name));
   await cp(here, copy, { recursive: true, filter: source => !left.includes(source) });
   await symlink(join(here, 'node_modules'), join(copy, 'node_modules'));
   // What a source came to that is no longer there.

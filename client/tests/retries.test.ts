@@ -82,21 +82,30 @@ test('a server that has done it and says nothing is asked again under the key: o
   const { stats } = await client({ url: line.url, timeoutMs: 1000 }).recordGeneration({ userId });
   line.close();
   assert.equal(stats.tokenBalance, 4997);
-  assert.equal(line.keys.length, 2);
+  // On a busy machine more of them may have taken too long.
+  assert.ok(line.keys.length >= 2);
+  assert.equal(new Set(line.keys).size, 1);
   assert.equal((await debitsOf(userId)).length, 1);
 });
 
 test('one that stays silent is a timeout, after as many attempts as there may be, and one debit', async () => {
   const line = await Line.to(url, () => 'silent');
   const userId = somebody();
-  const error = await failure(client({ url: line.url, retries: 2 }).recordGeneration({ userId }, { timeoutMs: 500 }));
+  let attempts = 0;
+  const counted: typeof fetch = (input, init) => {
+    attempts += 1;
+    return fetch(input, init);
+  };
+  const error = await failure(client({ url: line.url, retries: 2, fetch: counted }).recordGeneration({ userId }, { timeoutMs: 500 }));
   assert.ok(error instanceof JetonUnreachable, inspect(error));
   assert.equal(error.code, 'timeout');
   assert.match(error.message, /POST \/api\/generations: .* 500 ms/);
-  assert.equal(line.keys.length, 3);
+  assert.equal(attempts, 3);
   // They have been given up: nothing is left open.
-  await line.until(() => line.closed === 3);
+  await line.until(() => line.closed === line.keys.length);
   line.close();
+  // What was sent gets there, and is made once, in its own time.
+  while ((await debitsOf(userId)).length === 0);
   assert.equal((await debitsOf(userId)).length, 1);
 });
 

@@ -2,7 +2,11 @@
 
 use std::{path::PathBuf, process::Command, sync::LazyLock};
 
-use super::{node, process::Process, server::Settings};
+use super::{
+    node,
+    process::{MORE_PATIENCE, Process},
+    server::Settings,
+};
 
 /// Credentials, as the servers of the package's tests have them, and as the tests use them.
 pub(crate) const SERVER: [(&str, &str); 3] = [
@@ -49,6 +53,6 @@ impl Tests {
 
     /// Waits for their good end.
     pub(crate) fn succeed(mut self) {
-        assert!(self.0.wait(), "{:#?}", self.0.lines());
+        assert!(self.0.wait_within(MORE_PATIENCE), "{:#?}", self.0.lines());
     }
 }

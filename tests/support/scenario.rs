@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{node, process::Process};
+use super::{
+    node,
+    process::{MORE_PATIENCE, Process},
+};
 
 /// One that runs.
 pub(crate) struct Scenario(Process);
@@ -18,13 +21,13 @@ impl Scenario {
 
     /// Waits until it says this.
     pub(crate) fn says(&self, wanted: &str) {
-        let line = self.0.wait_for_line(|line| line == wanted || line.starts_with("failed: "));
+        let line = self.0.wait_for_line_within(MORE_PATIENCE, |line| line == wanted || line.starts_with("failed: "));
         assert!(line == wanted, "{:#?}", self.0.lines());
     }
 
     /// Waits for its good end.
     pub(crate) fn succeeds(mut self) {
         self.says("done");
-        assert!(self.0.wait(), "{:#?}", self.0.lines());
+        assert!(self.0.wait_within(MORE_PATIENCE), "{:#?}", self.0.lines());
     }
 }
