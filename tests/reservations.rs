@@ -46,7 +46,7 @@ async fn act(client: &Client, user: &str, id: &str, action: &str, more: Value) -
 
 /// How the reservation is now.
 async fn look(client: &Client, user: &str, id: &str) -> Value {
-    client.get(&format!("reservations?userId={user}&reservationId={id}")).await.ok()
+    client.read(&format!("reservations?userId={user}&reservationId={id}")).await
 }
 
 /// The balance and what is reserved are what the history adds up to. Gives them.

@@ -35,9 +35,9 @@ async fn a_session_reads_its_user() {
         assert_eq!(session.as_object().unwrap().len(), 2, "{session}");
         let browser = backend.client().with_key(session["token"].as_str().unwrap());
         for path in ["stats", "transactions?type=DEBIT", "usage"] {
-            assert_eq!(browser.get(path).await.ok(), as_service(&service, path).await, "{backend:?}: {path}");
+            assert_eq!(browser.read(path).await, as_service(&service, path).await, "{backend:?}: {path}");
         }
-        assert_eq!(browser.get("stats").await.ok()["tokensUsed"], 7);
+        assert_eq!(browser.read("stats").await["tokensUsed"], 7);
         assert_problem(&browser.get("stats?userId=bob").await, 403, "forbidden");
         assert_problem(&browser.post("sessions", json!({"userId": "alice"})).await, 403, "forbidden");
     }
@@ -45,7 +45,7 @@ async fn a_session_reads_its_user() {
 
 async fn as_service(service: &crate::support::client::Client, path: &str) -> serde_json::Value {
     let sign = if path.contains('?') { '&' } else { '?' };
-    service.get(&format!("{path}{sign}userId=alice")).await.ok()
+    service.read(&format!("{path}{sign}userId=alice")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +69,7 @@ async fn it_lasts_as_long_as_it_is_asked_to() {
         );
         assert_eq!(exp - issued_at, lasts, "{body}");
     }
-    let accounts = local.client().with_key("a-secret").get("accounts").await.ok();
+    let accounts = local.client().with_key("a-secret").read("accounts").await;
     assert_eq!(accounts["accounts"], json!([]), "a session opens no account");
     for answer in local.process.lines() {
         assert!(!answer.contains("eyJ") && !answer.contains(USER_TOKEN_SECRET), "{answer}");
@@ -168,7 +168,7 @@ async fn in_open_development_it_needs_no_settings() {
         let client = backend.client();
         let session = client.post("sessions", json!({})).await.ok();
         let browser = client.clone().with_key(session["token"].as_str().unwrap());
-        assert_eq!(browser.get("stats").await.ok()["memberId"], "test-user-id", "{backend:?}");
+        assert_eq!(browser.read("stats").await["memberId"], "test-user-id", "{backend:?}");
         // A test clock is moved, and the token is of the real time.
         let request = client.request(Method::POST, "sessions").header("Jeton-Clock", "2098-12-05T00:00:00Z");
         let refused = send(request.json(&json!({"userId": "bob"}))).await;

@@ -188,7 +188,7 @@ async fn a_long_history_is_one_commit_and_can_be_read() {
     assert_eq!(cost.get("evalsha").copied().unwrap_or(0) + cost.get("eval").copied().unwrap_or(0), 2, "{cost:?}");
     assert_sound(&redis.url(), 1);
     let local = Local::start(tempfile::tempdir().unwrap().path(), &["--redis", &redis.url()], &[]);
-    let usage = local.client().get("usage?userId=long&granularity=hour").await.ok();
+    let usage = local.client().read("usage?userId=long&granularity=hour").await;
     let tokens: u64 = usage["buckets"].as_array().unwrap().iter().map(|each| each["tokens"].as_u64().unwrap()).sum();
     assert!((23 * 3..=24 * 3).contains(&tokens), "{usage}");
     let spent = local.client().post("generations", json!({"userId": "long"})).await.ok();

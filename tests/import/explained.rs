@@ -250,7 +250,7 @@ async fn what_is_carried_stays_and_a_reset_drops_it() {
     assert_eq!([&stats["tokensUsed"], &stats["articlesGenerated"], &stats["totalGenerations"]], [1_008, 302, 303]);
     assert_sound(&redis.url(), 1);
     // The adjustment is spent by nobody: it is in no usage, and cannot be given back.
-    let usage = client.get("usage?userId=u&granularity=month").await.ok();
+    let usage = client.read("usage?userId=u&granularity=month").await;
     let spent: u64 = usage["buckets"].as_array().unwrap().iter().map(|bucket| bucket["tokens"].as_u64().unwrap()).sum();
     assert_eq!(spent, 3 + 2 + 3);
     let history = client.history("u").await;

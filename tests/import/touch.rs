@@ -30,7 +30,7 @@ async fn first_call(client: &Client, user: &str, call: &str) -> i64 {
     match call {
         "stats" => drop(client.stats(user).await),
         "transactions" => assert_eq!(client.history(user).await.len(), 4),
-        "usage" => drop(client.get(&format!("usage?userId={user}")).await.ok()),
+        "usage" => drop(client.read(&format!("usage?userId={user}")).await),
         "generations" => drop(client.post("generations", debit).await.ok()),
         "generations, key" => drop(client.post_once("generations", "key", debit).await.ok()),
         "generations, refused" => {
@@ -105,7 +105,7 @@ async fn whatever_comes_first_takes_the_user_over() {
     assert_eq!(client.stats("nobody").await["tokenBalance"], 5_000);
     assert_eq!(old_keys(&redis), before, "the old keys are as they were");
     // What was spent is counted at its time.
-    let usage = client.get("usage?userId=u0&granularity=month").await.ok();
+    let usage = client.read("usage?userId=u0&granularity=month").await;
     let of =
         |name: &str| usage["buckets"].as_array().unwrap().iter().map(|each| each[name].as_u64().unwrap()).sum::<u64>();
     assert_eq!((of("tokens"), of("generations")), (5, 2));

@@ -155,7 +155,7 @@ impl Client {
 
     /// What `GET /api/{path}` must give. It is asked again where the answer was that the store is unavailable, and took
     /// long: to a process that was not let run meanwhile, a Redis that answers at once is too.
-    async fn read(&self, path: &str) -> Value {
+    pub(crate) async fn read(&self, path: &str) -> Value {
         let mut asked = 0;
         loop {
             let begun = Instant::now();

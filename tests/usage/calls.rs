@@ -35,7 +35,7 @@ const DEVELOPMENT: [(&str, &str); 1] = [("VERCEL_ENV", "development")];
 
 /// The buckets of a call.
 async fn buckets(client: &Client, query: &str) -> Vec<Value> {
-    client.get(&format!("usage?{query}")).await.ok()["buckets"].as_array().unwrap().clone()
+    client.read(&format!("usage?{query}")).await["buckets"].as_array().unwrap().clone()
 }
 
 /// Tokens and generations of all of them, and tokens by content type.
@@ -263,7 +263,7 @@ async fn what_cannot_be_told_is_refused_for_its_reason() {
             assert!(reason.starts_with(english) && message.contains(french), "{query}: {problem}");
         }
         let longest = "usage?userId=u&granularity=hour&from=2026-09-01T00:00:00Z&to=2026-11-02T00:00:00Z";
-        assert_eq!(client.get(longest).await.ok()["buckets"].as_array().unwrap().len(), 62 * 24);
+        assert_eq!(client.read(longest).await["buckets"].as_array().unwrap().len(), 62 * 24);
         let (get, head) = (client.get(longest).await, send(client.request(Method::HEAD, longest)).await);
         assert_eq!((head.status, head.body.as_str()), (200, ""));
         assert_eq!(head.header("content-length"), Some(get.body.len().to_string().as_str()));

@@ -118,8 +118,8 @@ async fn in_open_development_it_counts_as_its_user() {
     for backend in Backend::both(&[("VERCEL_ENV", "development")]) {
         let client = backend.client();
         let as_alice = client.clone().with_key(&token_for("alice", DEVELOPMENT_SECRET));
-        assert_eq!(as_alice.get("stats").await.ok()["memberId"], "alice");
-        assert_eq!(as_alice.get("stats?userId=alice").await.ok()["memberId"], "alice");
+        assert_eq!(as_alice.read("stats").await["memberId"], "alice");
+        assert_eq!(as_alice.read("stats?userId=alice").await["memberId"], "alice");
         let other = as_alice.get("stats?userId=bob").await;
         assert_eq!(assert_problem(&other, 403, "forbidden")["requiredScope"], "read");
         let debit = as_alice.post("generations", json!({"userId": "alice"})).await;
@@ -133,8 +133,8 @@ async fn in_open_development_it_counts_as_its_user() {
             Signer::Nobody.token_of("any", &json!({"sub": "alice", "exp": now() + 600})),
         ] {
             let client = client.clone().with_key(&ignored);
-            assert_eq!(client.get("stats").await.ok()["memberId"], "test-user-id", "{backend:?}");
-            assert_eq!(client.get("stats?userId=bob").await.ok()["memberId"], "bob");
+            assert_eq!(client.read("stats").await["memberId"], "test-user-id", "{backend:?}");
+            assert_eq!(client.read("stats?userId=bob").await["memberId"], "bob");
         }
         assert_eq!(client.stats("alice").await["tokensUsed"], 0);
     }
