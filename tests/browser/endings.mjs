@@ -5,12 +5,27 @@ import { debit, scenario } from './browser.mjs';
 
 const [url] = process.argv.slice(2);
 
+/** The page notes when it was last told that its stream has ended, until there is another one. */
+const noteEnds = page => page.addInitScript(() => {
+  window.EventSource = class extends EventSource {
+    constructor(...address) {
+      super(...address);
+      this.addEventListener('error', () => { window.endedAt ??= performance.now(); });
+      this.addEventListener('stats', () => { delete window.endedAt; });
+    }
+  };
+});
+
 await scenario(async open => {
-  const window = await open(url);
+  const window = await open(url, { prepare: noteEnds });
   await window.listenIn();
   await window.showsAccount();
   await window.page.evaluate(() => {
-    const tell = () => { if (document.body.dataset.state !== 'live') console.error(`alarm: ${document.body.dataset.state}`); };
+    const tell = () => {
+      // It is told of an absence of four seconds, as it may become where the machine is busy.
+      if (document.body.dataset.state === 'live' || performance.now() - window.endedAt >= 3_990) return;
+      console.error(`alarm: ${document.body.dataset.state}`);
+    };
     new MutationObserver(tell).observe(document.body, { attributes: true });
   });
   const streams = window.streams;

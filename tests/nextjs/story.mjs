@@ -84,8 +84,16 @@ await scenario(async open => {
   balance -= PRODUCT_PRICE;
   await first.at('#checkout button[type="button"]').press('Enter');
   await first.at('#checkout input:focus').waitFor();
+  // The button that stops it is there for no longer than it takes.
+  let go;
+  const focused = new Promise(resolve => { go = resolve; });
+  await first.page.route('**/article', async route => {
+    await focused;
+    await route.continue();
+  }, { times: 1 });
   await first.press('#article button.main');
   await first.at('#article button[type="button"]').focus();
+  go();
   await first.at('#article .text[aria-busy="false"]').waitFor();
   assert.equal(await first.at('#article button.main:focus').count(), 1);
   balance -= price;

@@ -6,7 +6,7 @@ import { APICallError, generateText, RetryError, stepCountIs, tool } from 'ai';
 import { MockLanguageModelV4 } from 'ai/test';
 import { isProblem, Jeton } from 'jeton';
 import { z } from 'zod';
-import { account, answer, jeton, key, spending, UNKNOWN, url, usage, userWith, watched } from './support.js';
+import { account, answer, jeton, key, spending, UNKNOWN, until, url, usage, userWith, watched } from './support.js';
 
 /** A model that fails in this way. */
 function failing(error: () => unknown): MockLanguageModelV4 {
@@ -118,6 +118,9 @@ test('an abort while tokens are set aside gives them back when they are', async 
   const abort = new AbortController();
   const { jeton, actions } = watched(action => { if (action === 'reserve') abort.abort(); });
   await assert.rejects(generateText({ model: spending(userId, model, { jeton }), prompt: 'Bonjour', abortSignal: abort.signal }), { name: 'AbortError' });
+  // Nobody waits for what is given back.
+  while (actions.length < 2) await new Promise(resolve => setTimeout(resolve, 5));
+  await until(userId, ({ tokensReserved }) => tokensReserved === 0);
   assert.deepEqual([actions, model.doGenerateCalls.length], [['reserve', 'release'], 0]);
   assert.deepEqual(await account(userId), { balance: 100, reserved: 0, debits: [], entries: [] });
 });
@@ -132,6 +135,7 @@ test('an abort while the model works gives all back', async () => {
     }),
   });
   await assert.rejects(generateText({ model: spending(userId, model), prompt: 'Bonjour', abortSignal: abort.signal }), { name: 'AbortError' });
+  await until(userId, ({ tokensReserved }) => tokensReserved === 0);
   assert.deepEqual(await account(userId), { balance: 100, reserved: 0, debits: [], entries: [] });
 });
 

@@ -222,7 +222,7 @@ test('a slow answer is extended for as long as somebody waits for it, and not af
   });
   const opened = openStream();
   const model = new MockLanguageModelV4({ doGenerate: answer(usage([1, 1])), doStream: async () => opened });
-  const spend = spending(userId, model, { jeton: watching, ttlSeconds: 3 });
+  const spend = spending(userId, model, { jeton: watching, ttlSeconds: 12 });
   await generateText({ model: spend, prompt: 'Bonjour' });
   const answered = parts({ model: spend });
   const ends = ({ forecast: { next } }: Stats): string => next.find(({ what }) => what === 'reservation')?.at ?? '';

@@ -1,7 +1,7 @@
 // A browser without locks and channels, or one that denies them: each tab has a stream of its own, while somebody looks at it.
 
 import assert from 'node:assert/strict';
-import { scenario } from './browser.mjs';
+import { noting, scenario } from './browser.mjs';
 
 /** Says to the page that it is hidden now, or no longer. */
 const hide = ({ tab }, hidden) => tab.evaluate(hidden => {
@@ -46,13 +46,14 @@ await scenario(async ({ open, jeton, way }) => {
     prepare: async tab => {
       await tab.addInitScript(lacking[0]);
       await tab.clock.install();
+      await noting('.fallback')(tab);
       await tab.route('**/session*', async route => {
         if (asked) return route.continue();
         asked = true; // This one is never answered.
       });
     },
   });
-  await waiting.has('.fallback');
+  await waiting.noted();
   await hide(waiting, true);
   await waiting.tab.clock.fastForward(35_000);
   await hide(waiting, false);

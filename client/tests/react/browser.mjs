@@ -19,6 +19,12 @@ const SECRET = process.env.JETON_API_KEY;
 /** Says a line to the test. */
 export const say = line => console.log(line);
 
+/** To be done to a page before: it keeps in mind whether it has had what this selector is of, however short that was. See `Page.noted`. */
+export const noting = selector => tab => tab.addInitScript(selector => {
+  const note = () => { if (document.querySelector(selector)) window.noted = true; };
+  new MutationObserver(note).observe(document, { subtree: true, childList: true, attributes: true });
+}, selector);
+
 /** Jeton itself, as a server calls it. */
 class Ledger {
   constructor(url) {
@@ -138,6 +144,11 @@ export class Page {
   /** Waits until the page has what this selector is of. */
   async has(selector) {
     await this.tab.locator(selector).first().waitFor({ state: 'attached' });
+  }
+
+  /** Waits until the page has had what it was to note: see `noting`. */
+  async noted() {
+    await this.tab.waitForFunction(() => window.noted);
   }
 
   /** Does one of the things that the page offers. */

@@ -2,7 +2,7 @@
 // it over without a word.
 
 import assert from 'node:assert/strict';
-import { scenario } from './browser.mjs';
+import { noting, scenario } from './browser.mjs';
 
 await scenario(async ({ open, jeton, site, way }) => {
   const { whole, streamed } = await site.renderer();
@@ -109,20 +109,22 @@ await scenario(async ({ open, jeton, site, way }) => {
   site.render = null;
   for (const query of [{ ...USER, suspense: '' }, { ...USER, suspense: '', outside: '' }, { signedIn: 'alice', suspense: '', outside: '' }]) {
     const sessions = site.sessions.length;
-    const page = await open(query, { prepare: tab => tab.addInitScript(() => {
-      addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
-        if (document.querySelector('.fallback')) window.waited = true;
-      }).observe(document.body, { subtree: true, childList: true }));
-    }) });
+    const page = await open(query, { prepare: noting('.fallback') });
     await page.shows('alice');
-    assert.equal(await page.tab.evaluate(() => window.waited), true);
+    assert.equal(await page.tab.evaluate(() => window.noted), true);
     assert.equal(site.sessions.length, sessions + 1);
   }
 
   // An error goes to the boundary above; after a refresh there is something to show.
   site.refusing = true;
-  const failed = await open({ ...USER, suspense: '' }, { expected: /401 \(|There is no session/, prepare: tab => tab.clock.install() });
-  await failed.has('.fallback');
+  const failed = await open({ ...USER, suspense: '' }, {
+    expected: /401 \(|There is no session/,
+    prepare: async tab => {
+      await tab.clock.install();
+      await noting('.fallback')(tab);
+    },
+  });
+  await failed.noted();
   await failed.tab.clock.fastForward(5_000);
   await failed.has('.failed');
   site.refusing = false;

@@ -1,15 +1,21 @@
 // Sessions that cannot be had, that are refused, and that are somebody else's.
 
 import assert from 'node:assert/strict';
-import { scenario } from './browser.mjs';
+import { noting, scenario } from './browser.mjs';
 
-await scenario(async ({ open, jeton, site, way }) => {
+await scenario(async ({ open, jeton, site }) => {
   const expected = /40[13] \(/;
 
   // There is none. Until it is asked for again, which is slow; or at once, when somebody wants it.
   site.refusing = true;
-  const page = await open({ userId: 'alice' }, { expected, prepare: tab => tab.clock.install() });
-  await page.has('#one[data-loading="true"][data-live="false"]:not([data-error])');
+  const page = await open({ userId: 'alice' }, {
+    expected,
+    prepare: async tab => {
+      await tab.clock.install();
+      await noting('#one[data-loading="true"][data-live="false"]:not([data-error])')(tab);
+    },
+  });
+  await page.noted();
   await page.tab.clock.fastForward(5_000);
   await page.has('#one[data-loading="false"][data-live="false"][data-error="unreachable"]:not([data-balance])');
   await page.has('#balance[data-state="error"]');
@@ -53,17 +59,16 @@ await scenario(async ({ open, jeton, site, way }) => {
   await bob.shows('bob');
 
   // Whose account it is, the session alone says. Tabs share the stream all the same.
-  const { opened } = way;
   const dave = await open({ signedIn: 'dave', ttl: '3' }, { expected });
   await dave.shows('dave');
   const beside = await open({ signedIn: 'dave', ttl: '3' }, { beside: dave, expected });
   await beside.shows('dave');
   await jeton.debit('dave', 3);
   await Promise.all([dave.shows('dave'), beside.shows('dave')]);
-  await way.until(() => way.opened === opened + 1);
+  assert.equal(beside.streamed, 0, 'tabs share the stream');
   // Erin signs in, in another tab, which these are not told: with the next session they show hers.
-  site.signedIn = 'erin';
   await users(dave);
+  site.signedIn = 'erin';
   await jeton.debit('erin', 5);
   await Promise.all([dave.shows('erin'), beside.shows('erin')]);
   const seen = await dave.tab.evaluate(() => window.usersSeen());
