@@ -6,7 +6,7 @@ use super::{LASTING, events_after, events_of, history, spend, until_stats};
 use crate::support::{
     client::{Client, send},
     events::{End, Events},
-    process::wait_until_so,
+    process::{wait_until, wait_until_so},
     proxy::Proxy,
     redis::Redis,
     server::{Deployment, Instance},
@@ -32,6 +32,18 @@ impl Apart {
     fn clients(&self) -> (Client, Client) {
         (self.writers.client(), self.function.client())
     }
+
+    /// Waits until changes are told to who listens.
+    fn wait_until_told(&self) {
+        let told = || !self.redis.command::<String>(&["CLIENT", "LIST", "TYPE", "pubsub"]).is_empty();
+        wait_until("there is a subscription", told);
+    }
+
+    /// Breaks the line over which changes are told.
+    fn cut_subscription(&self) {
+        self.wait_until_told();
+        assert!(self.redis.command::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]) > 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +55,7 @@ async fn a_line_to_redis_that_breaks_is_not_seen_in_the_stream() {
     let mut told = Vec::new();
     for _ in 0..5 {
         apart.redis.command::<u64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-        apart.redis.command::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        apart.cut_subscription();
         spend(&writers, "u", 3).await;
         let expected = told.len() + 3;
         while told.len() < expected {
@@ -59,6 +71,7 @@ async fn a_redis_that_stays_away_ends_the_stream_and_refuses_until_it_is_back() 
     let (writers, client) = apart.clients();
     let mut events = Events::open(events_of(&client, "u")).await;
     events.expect("stats").await;
+    apart.wait_until_told();
     apart.proxy.be_silent(true);
     spend(&writers, "u", 2).await;
     assert_eq!(events.end().await, End::Clean, "nobody takes an old balance for the present one");
@@ -77,9 +90,10 @@ async fn a_frozen_function_catches_up() {
     let (writers, client) = apart.clients();
     let mut events = Events::open(events_of(&client, "u")).await;
     events.expect("stats").await;
+    apart.wait_until_told();
     apart.function.process.signal(Signal::STOP);
     spend(&writers, "u", 3).await;
-    apart.redis.command::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    apart.cut_subscription();
     spend(&writers, "u", 3).await;
     apart.function.process.signal(Signal::CONT);
     let mut told = Vec::new();
@@ -97,6 +111,7 @@ async fn a_redis_that_has_lost_what_was_told_begins_anew() {
     let keys = ["jeton:{u}:account", "jeton:{u}:history"];
     let mut events = Events::open(events_of(&client, "u")).await;
     events.expect("stats").await;
+    apart.wait_until_told();
     for path in ["generations", "reservations"] {
         spend(&writers, "u", 1).await;
         until_stats(&mut events).await;
@@ -110,6 +125,7 @@ async fn a_redis_that_has_lost_what_was_told_begins_anew() {
 
         // As when a server takes over that did not have the last of it.
         let mut takes_over = redis::pipe();
+        takes_over.atomic();
         for (key, dump) in keys.iter().zip(kept) {
             takes_over.cmd("RESTORE").arg(key).arg(0).arg(dump).arg("REPLACE").ignore();
         }

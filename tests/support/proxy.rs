@@ -1,6 +1,7 @@
 //! A line to Redis that breaks when it is told to.
 //!
-//! It hands on one command at a time, and its answer, so that a test knows what Redis had done when the line broke.
+//! It hands on one command at a time, and its answer, so that a test knows what Redis had done when the line broke; and what
+//! Redis tells unasked.
 
 use std::{
     collections::VecDeque,
@@ -12,9 +13,16 @@ use std::{
     },
 };
 
+use futures_util::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::Notify,
     time::timeout,
 };
@@ -87,9 +95,9 @@ impl Proxy {
         self.state.faults.lock().unwrap().extend(faults.iter().map(|fault| (command, *fault)));
     }
 
-    /// Faults that have not happened will not.
-    pub(crate) fn forget_faults(&self) {
-        self.state.faults.lock().unwrap().clear();
+    /// Faults that have not happened will not. Gives how many these are.
+    pub(crate) fn forget_faults(&self) -> usize {
+        self.state.faults.lock().unwrap().drain(..).count()
     }
 
     /// Every fault has happened, and what came late has been delivered.
@@ -116,9 +124,18 @@ impl Proxy {
 
 async fn hand_on(state: Arc<State>, client: TcpStream, port: u16) -> io::Result<()> {
     let (requests, mut client) = client.into_split();
-    let (mut requests, mut redis) = (BufReader::new(requests), Line::open(port).await?);
+    let (mut requests, mut redis) = (values(requests), Line::open(port).await?);
     loop {
-        let request = read_value(&mut requests).await?;
+        let request = tokio::select! {
+            request = requests.try_next() => request?.ok_or(io::ErrorKind::UnexpectedEof)?,
+            told = redis.next() => {
+                let told = told?;
+                if !state.silent.load(Ordering::SeqCst) {
+                    client.write_all(&told).await?;
+                }
+                continue;
+            }
+        };
         let name = name_of(&request);
         let fault = {
             let mut faults = state.faults.lock().unwrap();
@@ -150,17 +167,45 @@ async fn hand_on(state: Arc<State>, client: TcpStream, port: u16) -> io::Result<
 }
 
 /// A connection to Redis.
-struct Line(BufReader<TcpStream>);
+struct Line {
+    values: Values,
+    requests: OwnedWriteHalf,
+}
 
 impl Line {
     async fn open(port: u16) -> io::Result<Self> {
-        Ok(Self(BufReader::new(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?)))
+        let (from, requests) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?.into_split();
+        Ok(Self { values: values(from), requests })
     }
 
+    /// Sends a request. Gives its answer, and before it what was told unasked meanwhile.
     async fn ask(&mut self, request: &[u8]) -> io::Result<Vec<u8>> {
-        self.0.write_all(request).await?;
-        read_value(&mut self.0).await
+        self.requests.write_all(request).await?;
+        // A subscription is confirmed as if it were told unasked. Of more channels than one the rest follows.
+        let confirmation = format!("\r\n{}\r\n", name_of(request).to_ascii_lowercase());
+        let mut told = Vec::new();
+        loop {
+            let value = self.next().await?;
+            let answers = value[0] != b'>' || String::from_utf8_lossy(&value).contains(&confirmation);
+            told.extend(value);
+            if answers {
+                return Ok(told);
+            }
+        }
     }
+
+    /// The next value that comes. The wait for it may be broken off.
+    async fn next(&mut self) -> io::Result<Vec<u8>> {
+        Ok(self.values.try_next().await?.ok_or(io::ErrorKind::UnexpectedEof)?)
+    }
+}
+
+/// What comes over a connection, value by value.
+type Values = BoxStream<'static, io::Result<Vec<u8>>>;
+
+fn values(from: OwnedReadHalf) -> Values {
+    let next = async |mut from| Ok(Some((read_value(&mut from).await?, from)));
+    stream::try_unfold(BufReader::new(from), next).boxed()
 }
 
 /// One value of the Redis protocol, as it came.
@@ -175,8 +220,11 @@ async fn read_value(from: &mut (impl AsyncBufReadExt + Unpin)) -> io::Result<Vec
         let length = || line[1..].parse::<i64>().unwrap().max(-1);
         missing -= 1;
         match line.as_bytes()[0] {
-            b'*' => missing += length().max(0),
-            b'$' if length() >= 0 => {
+            b'*' | b'~' | b'>' => missing += length().max(0),
+            b'%' => missing += 2 * length(),
+            // What belongs to a value, which follows.
+            b'|' => missing += 2 * length() + 1,
+            b'$' | b'=' | b'!' if length() >= 0 => {
                 let mut text = vec![0; length() as usize + 2];
                 from.read_exact(&mut text).await?;
                 value.extend(text);
