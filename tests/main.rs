@@ -48,6 +48,7 @@ mod local_server;
 mod lost_answers;
 mod nextjs;
 mod openapi;
+mod openings;
 mod page;
 mod plans;
 mod platform;

@@ -33,7 +33,7 @@ const FOUND_BY: [(Mutation, u64); Mutation::ALL.len()] = [
     (Mutation::LookOnlyAfterLosses, 595),
     (Mutation::ForgetReservations, 0),
     (Mutation::ForgetRefunds, 14),
-    (Mutation::ReserveWhatIsHeld, 15),
+    (Mutation::ReserveWhatIsHeld, 23),
     (Mutation::ReturnToOldest, 5),
     (Mutation::ReturnLateAlive, 12),
     (Mutation::CaptureNoMoreThanHeld, 4),

@@ -130,7 +130,7 @@ impl<'a> Group<'a> {
                     base = Box::pin(self.rebased(stored)).await?;
                 }
                 Ok(Committed::Taken(texts)) => {
-                    if self.taken(&draft, texts)? {
+                    if self.taken(&draft, texts).await? {
                         continue;
                     }
                     // What closed a reservation or refunded a debit was another commit, which this one knows nothing of.
@@ -209,11 +209,21 @@ impl<'a> Group<'a> {
             let history = if put_away { History::Archived(number) } else { History::Current };
             let mark = self.shared.store.written_by(self.user, history, id).await?;
             if mark.as_ref() == Some(&draft.commit.revision) {
-                let draft = self.in_doubt.swap_remove(index);
-                self.answer(draft.answers, draft.taken_over);
-                return Ok(());
+                return self.was_written(index).await;
             }
         }
+        Ok(())
+    }
+
+    /// The commit in doubt at `index` was written: what it decided holds.
+    async fn was_written(&mut self, index: usize) -> Result<(), StoreError> {
+        let Some(Draft { commit, .. }) = self.in_doubt.get(index) else { return Ok(()) };
+        // The note of an opening goes its own way, and may have been lost with the answer.
+        if let (None, Some(at)) = (&commit.expected, commit.due) {
+            self.shared.store.note_due(self.user, at).await?;
+        }
+        let draft = self.in_doubt.swap_remove(index);
+        self.answer(draft.answers, draft.taken_over);
         Ok(())
     }
 
@@ -232,7 +242,7 @@ impl<'a> Group<'a> {
     /// Answers the members whose keys have records. A record that a lost commit of this very group wrote says that it was
     /// written; then all its answers hold. False if another commit than those has closed a reservation or refunded a debit:
     /// then the others are to be decided on what it made.
-    fn taken(&mut self, draft: &Draft, texts: Vec<Option<String>>) -> Result<bool, StoreError> {
+    async fn taken(&mut self, draft: &Draft, texts: Vec<Option<String>>) -> Result<bool, StoreError> {
         let mut found = Vec::new();
         for ((name, _), (owner, text)) in draft.commit.records.iter().zip(draft.owners.iter().zip(texts)) {
             if let (Some(owner), Some(text)) = (owner, text) {
@@ -241,8 +251,7 @@ impl<'a> Group<'a> {
         }
         let own = |record: &OnceRecord| self.in_doubt.iter().position(|lost| lost.commit.revision == record.commit);
         if let Some(index) = found.iter().find_map(|(_, _, record)| own(record)) {
-            let lost = self.in_doubt.swap_remove(index);
-            self.answer(lost.answers, lost.taken_over);
+            Box::pin(self.was_written(index)).await?;
             return Ok(true);
         }
         let answers = found.iter().any(|(_, is_refund, _)| !is_refund);

@@ -165,14 +165,16 @@ impl RedisStore {
         // An opening is noted with the commit, in the same flight: a note without an account is harmless, an account
         // without a note would be missed by the sweep.
         let (noted, reply) = join(self.write_note(user, at), self.evaluate_commit(commit)).await;
-        let committed = self.committed(commit, reply?).await?;
+        let committed = self.committed(commit, reply?).await;
         // The line may have broken before the note, and the commit have gone over the next one.
-        let again = noted.is_err() && committed == Committed::Done;
-        let noted = if again { self.write_note_in_time(user, at).await } else { noted };
-        if let Err(error) = noted {
+        let written = matches!(committed, Ok(Committed::Done) | Err(StoreError::Unconfirmed(_)));
+        if noted.is_err()
+            && written
+            && let Err(error) = self.write_note_in_time(user, at).await
+        {
             log::warning(&format!("user {user} is missing from the billing sweep or the list: {error}"));
         }
-        Ok(committed)
+        committed
     }
 
     /// Writes the note of when `user` is billed next, and beside it lists the user.
@@ -335,7 +337,7 @@ impl Store for RedisStore {
     }
 
     fn note_due<'a>(&'a self, user: &'a UserId, at: Timestamp) -> Answer<'a, ()> {
-        Box::pin(self.write_note(user, at))
+        Box::pin(patiently(move || self.write_note(user, at)))
     }
 
     fn ping(&self) -> Answer<'_, ()> {
