@@ -36,13 +36,23 @@ impl Loss {
 pub(super) struct Outage {
     losses: u32,
     until: Instant,
-    is_told: bool,
+    told: Told,
+}
+
+/// What the operator knows of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    Nothing,
+    /// That something failed, which may pass by itself.
+    Failure,
+    /// What they have to do.
+    Need,
 }
 
 impl Outage {
     /// None yet.
     pub(super) fn new() -> Self {
-        Self { losses: 0, until: Instant::now(), is_told: false }
+        Self { losses: 0, until: Instant::now(), told: Told::Nothing }
     }
 
     /// Until when no attempt is made, if that is still to come.
@@ -53,7 +63,7 @@ impl Outage {
     /// The subscription was lost, once more or, if all was well meanwhile, anew. Gives when the next attempt is made.
     pub(super) fn add(&mut self, loss: &Loss, was_well: bool) -> Instant {
         if was_well {
-            (self.losses, self.is_told) = (0, false);
+            (self.losses, self.told) = (0, Told::Nothing);
         }
         self.losses = self.losses.saturating_add(1);
         let cause = match loss {
@@ -61,17 +71,16 @@ impl Outage {
             Loss::Moved if self.losses > MOVES_MAX => Some("the nodes do not agree on who has whom".to_owned()),
             Loss::Moved => None,
         };
-        if let Some(cause) = cause.filter(|_| !self.is_told) {
-            self.is_told = true;
+        let needs_help = matches!(loss, Loss::Failed(StoreError::Misconfigured(_) | StoreError::Refused(_)));
+        let tells = if needs_help { Told::Need } else { Told::Failure };
+        if let Some(cause) = cause.filter(|_| self.told < tells) {
+            self.told = tells;
             log::warning(&format!(
                 "until this is well again open streams hear of changes late, as they look for them every few seconds: \
                  {cause}"
             ));
         }
-        let pause = match loss {
-            Loss::Failed(StoreError::Misconfigured(_) | StoreError::Refused(_)) => HELP_PAUSE,
-            Loss::Failed(_) | Loss::Moved => pause_before(self.losses, system::random()),
-        };
+        let pause = if needs_help { HELP_PAUSE } else { pause_before(self.losses, system::random()) };
         let now = Instant::now();
         self.until = now.checked_add(pause).unwrap_or(now);
         self.until
