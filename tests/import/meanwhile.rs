@@ -71,16 +71,15 @@ async fn a_run_that_is_killed_is_begun_again_and_nothing_is_doubled() {
         Old::new(&format!("u{number}"), &entries).write(&redis);
     }
     let before = old_keys(&redis);
-    let proxy = Proxy::start(redis.port()).await;
     // It is killed in the middle of a commit: once before Redis has it, and once when it waits for the answer.
     let accounts = || redis.command::<Vec<String>>(&["KEYS", "jeton:{*}:account"]).len();
     let mut were_there = 0;
     for fault in [Fault::Paused, Fault::AnswerLost] {
-        let go_ahead = [Fault::Paused; 20];
+        let (proxy, go_ahead) = (Proxy::start(redis.port()).await, [Fault::Paused; 20]);
         proxy.fail("EVALSHA", &go_ahead);
         proxy.fail("EVALSHA", &[fault]);
         if fault == Fault::AnswerLost {
-            // It asks again, and is held at the next commit.
+            // It goes on, and is held at the next commit.
             proxy.fail("EVALSHA", &[Fault::Paused]);
         }
         let mut process = Process::start(Command::new(env!("CARGO_BIN_EXE_jeton")).args([
@@ -95,7 +94,8 @@ async fn a_run_that_is_killed_is_begun_again_and_nothing_is_doubled() {
         }
         proxy.paused().await;
         if fault == Fault::AnswerLost {
-            wait_until("more are there", || accounts() > were_there + 20);
+            // That one comes to nothing: its note may have got lost with the line before.
+            proxy.be_silent(true);
         }
         process.kill();
         proxy.go_on();
