@@ -11,8 +11,9 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
+    again::{in_time, says_late, undisturbed},
     cluster::Cluster,
-    process::{TOO_LATE, free_port, wait_until},
+    process::{free_port, wait_until},
     redis::Redis,
     server::{Deployment, Instance},
 };
@@ -101,20 +102,25 @@ async fn a_cluster_that_is_away_is_a_503_in_time_and_is_found_again() {
     let deployment = Deployment::over(&cluster.url(), &[DEVELOPMENT]);
     let client = deployment.client();
     client.post("generations", json!({"userId": "u"})).await.ok();
-    let away = async |says: &[&str]| {
+    let away = async |attempts: usize, says: &[&str]| {
         // Side by side: while all nodes are stopped, none of them may come to believe that the others are lost.
         let asked = ["stats", "generations", "health"].map(async |function| {
-            let begun = Instant::now();
-            let answer = match function {
-                "generations" => client.post("generations", json!({"userId": "u"})).await,
-                "health" => client.get("health").await,
-                _ => client.get("stats?userId=u").await,
-            };
-            assert!(begun.elapsed() < TOO_LATE, "{function} took {:?}", begun.elapsed());
-            assert_eq!((answer.status, answer.code().as_str()), (503, "store_unavailable"), "{answer:?}");
-            let line = deployment.instance(function).line_of(&answer);
-            let message = line["message"].as_str().unwrap();
-            assert!(says.iter().any(|words| message.contains(words)), "{function}: {message}");
+            undisturbed(function, attempts, async || {
+                let begun = Instant::now();
+                let answer = match function {
+                    "generations" => client.post("generations", json!({"userId": "u"})).await,
+                    "health" => client.get("health").await,
+                    _ => client.get("stats?userId=u").await,
+                };
+                let answer = in_time(begun, answer)?;
+                assert_eq!((answer.status, answer.code().as_str()), (503, "store_unavailable"), "{answer:?}");
+                let line = deployment.instance(function).line_of(&answer);
+                let message = line["message"].as_str().unwrap();
+                let is_told = says.iter().any(|words| message.contains(words));
+                assert!(is_told || says_late(&line), "{function}: {message}");
+                is_told.then_some(())
+            })
+            .await;
         });
         join_all(asked).await;
     };
@@ -122,7 +128,8 @@ async fn a_cluster_that_is_away_is_a_503_in_time_and_is_found_again() {
     for node in &cluster.nodes {
         node.process().signal(Signal::STOP);
     }
-    away(&["they did not answer in time", "lost the connection to Redis at 127.0.0.1", "the store did not answer"])
+    // Twice at most, so that they are not away for long.
+    away(2, &["they did not answer in time", "lost the connection to Redis at 127.0.0.1", "the store did not answer"])
         .await;
     for node in &cluster.nodes {
         node.process().signal(Signal::CONT);
@@ -132,11 +139,11 @@ async fn a_cluster_that_is_away_is_a_503_in_time_and_is_found_again() {
     // One of three: its users and the health of the whole suffer, the others don't.
     let owner = cluster.owner("u");
     cluster.nodes[owner].stop();
-    away(&["cannot connect to Redis at 127.0.0.1", "lost the connection", "is not ready"]).await;
+    away(3, &["cannot connect to Redis at 127.0.0.1", "lost the connection", "is not ready"]).await;
     for node in &mut cluster.nodes {
         node.stop();
     }
-    away(&["says who has which slot: cannot connect to Redis at 127.0.0.1"]).await;
+    away(3, &["says who has which slot: cannot connect to Redis at 127.0.0.1"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

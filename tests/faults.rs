@@ -8,8 +8,9 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
+    again::{in_time, says_late, undisturbed},
     client::{Client, send},
-    process::{TOO_LATE, free_port},
+    process::free_port,
     proxy::{Fault, Proxy},
     redis::Redis,
     server::{Deployment, FUNCTIONS, Instance, write_settings},
@@ -17,15 +18,22 @@ use crate::support::{
 
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
 
-/// Calls every function; each must answer that the store is unavailable, in time, and say nothing of the inside.
-pub(crate) async fn assert_unavailable(client: &Client) {
+/// Calls every function; each must answer that the store is unavailable, in time, and say nothing of the inside. Gives how
+/// many debits were asked for.
+pub(crate) async fn assert_unavailable(client: &Client) -> usize {
     let calls = FUNCTIONS.map(|function| async move {
-        let begun = Instant::now();
-        let answer = send(client.call(function, "u")).await;
-        assert!(begun.elapsed() < TOO_LATE, "{function} took {:?}", begun.elapsed());
-        answer.assert_store_unavailable();
+        let mut asked = 0;
+        undisturbed(function, 3, async || {
+            let begun = Instant::now();
+            asked += 1;
+            let answer = send(client.call(function, "u")).await;
+            answer.assert_store_unavailable();
+            in_time(begun, ())
+        })
+        .await;
+        if function == "generations" { asked } else { 0 }
     });
-    join_all(calls).await;
+    join_all(calls).await.iter().sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,11 +45,13 @@ async fn a_stopped_redis_is_a_503_and_a_started_one_works_without_a_restart() {
     assert_eq!(client.get("stats?userId=u").await.ok()["tokenBalance"], 5000);
 
     redis.stop();
-    let begun = Instant::now();
-    let answer = client.get("stats?userId=u").await;
-    assert!(begun.elapsed() < TOO_LATE, "{:?}", begun.elapsed());
-    answer.assert_store_unavailable();
-    let line = instance.line_of(&answer);
+    let line = undisturbed("a read", 3, async || {
+        let begun = Instant::now();
+        let answer = client.get("stats?userId=u").await;
+        answer.assert_store_unavailable();
+        in_time(begun, instance.line_of(&answer)).filter(|line| !says_late(line))
+    })
+    .await;
     assert_eq!(
         (&line["level"], &line["code"], &line["status"]),
         (&json!("error"), &json!("store_unavailable"), &json!(503))
@@ -74,13 +84,13 @@ async fn a_silent_redis_is_a_503_in_time() {
     let client = deployment.client();
     client.stats("u").await;
     redis.process().signal(Signal::STOP);
-    assert_unavailable(&client).await;
+    let asked = assert_unavailable(&client).await;
     redis.process().signal(Signal::CONT);
     let stats = client.stats("u").await;
     let history = client.history("u").await;
-    // What was asked meanwhile was done once or not at all, and it adds up.
+    // What was asked meanwhile was done once or not at all each time, and it adds up.
     assert_eq!(i128::from(stats["tokenBalance"].as_u64().unwrap()), crate::support::client::sum(&history));
-    assert!(history.iter().filter(|entry| entry["type"] == "DEBIT").count() <= 1, "{history:?}");
+    assert!(history.iter().filter(|entry| entry["type"] == "DEBIT").count() <= asked, "{history:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,11 +124,13 @@ async fn each_wrong_setting_has_its_own_clear_line() {
         settings.extend(url.as_deref().map(|url| ("REDIS_URL", url)));
         let instance = Instance::start("stats", &settings);
         let client = instance.client();
-        let begun = Instant::now();
-        let answer = client.get("stats?userId=u").await;
-        assert!(begun.elapsed() < TOO_LATE, "{url:?} took {:?}", begun.elapsed());
-        answer.assert_store_unavailable();
-        let line = instance.line_of(&answer);
+        let line = undisturbed("a read", 3, async || {
+            let begun = Instant::now();
+            let answer = client.get("stats?userId=u").await;
+            answer.assert_store_unavailable();
+            in_time(begun, instance.line_of(&answer)).filter(|line| !says_late(line))
+        })
+        .await;
         for words in says {
             assert!(line["message"].as_str().unwrap().contains(words), "{url:?}: {line}");
         }
@@ -145,16 +157,25 @@ async fn a_redis_without_a_connection_left_is_a_503_until_one_is_free() {
     let redis = Redis::start();
     let url = redis.url();
     let mut taken = redis.connect();
-    let _: () = redis::cmd("CONFIG").arg(&["SET", "maxclients", "1"]).query(&mut taken).unwrap();
+    let mut allow = |clients: &str| {
+        let _: () = redis::cmd("CONFIG").arg(&["SET", "maxclients", clients]).query(&mut taken).unwrap();
+    };
+    allow("1");
     let instance = Instance::start("stats", &[("REDIS_URL", &url), DEVELOPMENT]);
     let client = instance.client();
     let answer = client.get("stats?userId=u").await;
     answer.assert_store_unavailable();
 
     // One that becomes free while a request tries again is taken.
-    let waiting = tokio::spawn(async move { client.get("stats?userId=u").await });
-    let _: () = redis::cmd("CONFIG").arg(&["SET", "maxclients", "100"]).query(&mut taken).unwrap();
-    assert_eq!(waiting.await.unwrap().ok()["tokenBalance"], 5000);
+    let answer = undisturbed("a read that waits", 3, async || {
+        allow("1");
+        let client = client.clone();
+        let waiting = tokio::spawn(async move { client.get("stats?userId=u").await });
+        allow("100");
+        Some(waiting.await.unwrap()).filter(|answer| answer.status != 503)
+    })
+    .await;
+    assert_eq!(answer.ok()["tokenBalance"], 5000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,29 +242,35 @@ async fn a_full_redis_refuses_and_nothing_is_half_done() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_that_cannot_begin_is_a_503_in_time() {
     let redis = Redis::start();
-    let proxy = Proxy::start(redis.port()).await;
-    let instance = Instance::start("transactions", &[("REDIS_URL", &proxy.url()), DEVELOPMENT]);
-    let client = instance.client().with("Accept", "text/csv");
-    client.get("transactions?userId=u").await;
+    let answer = undisturbed("an export", 3, async || {
+        let proxy = Proxy::start(redis.port()).await;
+        let instance = Instance::start("transactions", &[("REDIS_URL", &proxy.url()), DEVELOPMENT]);
+        let client = instance.client().with("Accept", "text/csv");
+        assert_eq!(client.get("transactions?userId=u").await.status, 200);
 
-    // Slow at first, then silent.
-    proxy.fail("HMGET", &[Fault::Paused]);
-    let slow = async {
-        proxy.paused().await;
-        tokio::time::sleep(Duration::from_millis(1_300)).await;
-        proxy.fail("XREVRANGE", &[Fault::Paused]);
-        proxy.go_on();
-        proxy.paused().await;
-        tokio::time::sleep(Duration::from_millis(1_300)).await;
-        proxy.fail("XREVRANGE", &[Fault::Paused]);
-        proxy.go_on();
-        proxy.paused().await;
-        proxy.be_silent(true);
-        proxy.go_on();
-    };
-    let begun = Instant::now();
-    let (answer, ()) = tokio::join!(client.get("transactions?userId=u"), slow);
-    assert!(begun.elapsed() < TOO_LATE, "{:?}", begun.elapsed());
+        // Slow at first, then silent. Without a limit for all of it together that would be too late.
+        let slow = async {
+            let mut as_slow_as_meant = true;
+            for _ in 0..3 {
+                proxy.paused().await;
+                let begun = Instant::now();
+                tokio::time::sleep(Duration::from_millis(750)).await;
+                // What takes longer is given up, and asked for again.
+                as_slow_as_meant &= begun.elapsed() < Duration::from_millis(1_400);
+                proxy.go_on();
+            }
+            proxy.paused().await;
+            proxy.be_silent(true);
+            proxy.go_on();
+            as_slow_as_meant
+        };
+        proxy.fail("HMGET", &[Fault::Paused; 2]);
+        proxy.fail("XREVRANGE", &[Fault::Paused; 2]);
+        let begun = Instant::now();
+        let (answer, as_slow_as_meant) = tokio::join!(client.get("transactions?userId=u"), slow);
+        in_time(begun, answer).filter(|_| as_slow_as_meant)
+    })
+    .await;
     answer.assert_store_unavailable();
 }
 

@@ -1,9 +1,9 @@
 //! The platform freezes an instance that has nothing to do, and thaws it for the next request, or never. What it knew of
 //! the world may be over by then: above all its line to Redis.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, future::join_all, stream};
 use jeton::store::ANSWER_WITHIN;
 use rustix::process::Signal;
 use serde_json::json;
@@ -80,7 +80,8 @@ async fn after_a_minute_on_ice_the_first_request_succeeds() {
         let answer = process.call(None).await;
         assert_eq!(answer.status, 200, "{line:?}, {}: {answer:?}", process.function);
     });
-    join_all(thawed).await;
+    // Not all at once: each has a processor to itself while it finds its way back.
+    stream::iter(thawed).buffer_unordered(4).collect::<Vec<()>>().await;
 
     let deployment = Deployment::start(&redis, &[DEVELOPMENT]);
     let client = deployment.client();
@@ -122,16 +123,21 @@ async fn a_commit_that_was_under_way_on_ice_is_made_once() {
             }
         }
     }
-    join_all(cases).await;
+    let served = join_all(cases).await;
+    // The short frosts come first. An answer that is late on a busy machine must not be the usual one.
+    let short = &served[..served.len() / 2];
+    let count = short.iter().filter(|served| **served).count();
+    assert!(2 * count >= short.len(), "only {count} of {} were served", short.len());
 }
 
+/// Whether the debit that was under way was answered as done.
 async fn freeze_in_the_middle(
     redis: &Redis,
     deployment: &Deployment,
     commit: Commit,
     frost: Duration,
     key: Option<&str>,
-) {
+) -> bool {
     let user = format!("{commit:?}-{}-{}", frost.as_secs(), key.is_some());
     let process = Frozen::start(redis, "generations", user.clone()).await;
     process.call(None).await.ok();
@@ -149,11 +155,15 @@ async fn freeze_in_the_middle(
         tokio::time::sleep(frost).await;
         process.instance.process.signal(Signal::CONT);
     };
+    let begun = Instant::now();
     let (answer, ()) = tokio::join!(process.call(key), freezing);
+    // Where the machine is busy, too much of the caller's time may be over after a short frost, too.
+    let has_time = frost < ANSWER_WITHIN && begun.elapsed() + Duration::from_millis(500) < ANSWER_WITHIN;
 
     let history = deployment.client().history(&user).await;
     let debits = history.iter().filter(|entry| entry["type"] == "DEBIT").count();
-    if frost < ANSWER_WITHIN || answer.status == 200 {
+    let served = answer.status == 200;
+    if has_time || served {
         assert_eq!((&answer.ok()["stats"]["tokenBalance"], debits), (&json!(4_994), 2), "{user}");
     } else {
         answer.assert_store_unavailable();
@@ -165,4 +175,5 @@ async fn freeze_in_the_middle(
     assert_eq!(again["stats"]["tokenBalance"], json!(5_000 - 3 * debits), "{user}");
     let history = deployment.client().history(&user).await;
     assert_eq!((history.len(), sum(&history)), (1 + debits, 5_000 - 3 * debits as i128), "{user}");
+    served
 }

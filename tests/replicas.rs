@@ -13,9 +13,10 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
-    client::Answer,
+    again::{in_time, says_late, served, undisturbed},
+    client::{Answer, Client},
     pair::{FailOver, Pair},
-    process::{PATIENCE, TOO_LATE, free_port, wait_until},
+    process::{PATIENCE, free_port, wait_until},
     proxy::{Fault, Proxy},
     redis::Redis,
     server::{Deployment, Instance, Local},
@@ -26,13 +27,27 @@ use crate::support::{
 const DEVELOPMENT: (&str, &str) = ("VERCEL_ENV", "development");
 const WAITING: (&str, &str) = ("JETON_WAIT_REPLICAS", "1");
 
-/// The answer is a 503, in time, and the log says that a replica is missing.
-fn assert_unconfirmed(instance: &Instance, answer: &Answer, begun: Instant) {
-    assert!(begun.elapsed() < TOO_LATE, "{:?}", begun.elapsed());
-    assert_eq!((answer.status, answer.code().as_str()), (503, "store_unavailable"), "{answer:?}");
-    let line = instance.line_of(answer);
+/// A debit of `u` under `key`, as soon as the replica has it: where the machine is busy it may be late, and a 503 is right.
+async fn debit_once(client: &Client, key: &str) -> Answer {
+    served(|| client.post_once("generations", key, json!({"userId": "u"}))).await
+}
+
+/// A debit of `u` under `key` is answered with a 503, in time, and the log says that a replica is missing.
+async fn assert_unconfirmed(instance: &Instance, client: &Client, key: &str) {
     let says = "only 0 of the 1 replicas that JETON_WAIT_REPLICAS asks for have it in time";
-    assert!(line["message"].as_str().unwrap().contains(says), "{line}");
+    undisturbed(key, 3, async || {
+        let begun = Instant::now();
+        let answer = client.post_once("generations", key, json!({"userId": "u"})).await;
+        let answer = in_time(begun, answer)?;
+        assert_eq!((answer.status, answer.code().as_str()), (503, "store_unavailable"), "{answer:?}");
+        let line = instance.line_of(&answer);
+        let message = line["message"].as_str().unwrap();
+        // Redis itself may have been late to say so.
+        let is_told = message.contains(says);
+        assert!(is_told || says_late(&line) || message.contains("lost the connection"), "{line}");
+        is_told.then_some(())
+    })
+    .await;
 }
 
 /// What `ask` is answered, as soon as the replica has it: where the machine is busy it may be late.
@@ -51,30 +66,25 @@ async fn what_the_replica_has_not_is_not_answered_as_done() {
     let pair = Pair::start();
     let deployment = Deployment::start(&pair.primary, &[DEVELOPMENT, WAITING]);
     let (client, instance) = (deployment.client(), deployment.instance("generations"));
-    let body = json!({"userId": "u"});
-    client.post("generations", body.clone()).await.ok();
+    debit_once(&client, "first").await.ok();
     pair.replica.process().signal(Signal::STOP);
 
     // Three times the same: made, found under its key, found under its key.
     for attempt in 0..3 {
-        let begun = Instant::now();
-        let answer = client.post_once("generations", "key", body.clone()).await;
-        assert_unconfirmed(instance, &answer, begun);
+        assert_unconfirmed(instance, &client, "key").await;
         assert_eq!(pair.entries(), 3, "attempt {attempt}: the primary has it once");
     }
     // Also by a process that changed nothing itself, and so has nothing of its own to wait for.
     let url = pair.primary.url();
     let another = Instance::start("generations", &[("REDIS_URL", &url), DEVELOPMENT, WAITING]);
-    let begun = Instant::now();
-    let answer = another.client().post_once("generations", "key", body.clone()).await;
-    assert_unconfirmed(&another, &answer, begun);
+    assert_unconfirmed(&another, &another.client(), "key").await;
     assert_eq!(client.stats("u").await["tokenBalance"], 4994, "a read tells what the primary has");
 
     pair.replica.process().signal(Signal::CONT);
-    let answer = client.post_once("generations", "key", body.clone()).await;
+    let answer = debit_once(&client, "key").await;
     assert_eq!(answer.ok()["stats"]["tokenBalance"], 4994);
     assert_eq!(answer.header("idempotent-replayed"), Some("true"));
-    assert_eq!(client.post("generations", body).await.ok()["stats"]["tokenBalance"], 4991);
+    assert_eq!(debit_once(&client, "last").await.ok()["stats"]["tokenBalance"], 4991);
     assert_eq!(pair.replica.command::<u64>(&["XLEN", "jeton:{u}:history"]), 4);
 }
 
@@ -84,21 +94,19 @@ async fn a_lost_answer_that_is_found_is_confirmed_before_it_is_given() {
     let proxy = Proxy::start(pair.primary.port()).await;
     let instance = Instance::start("generations", &[("REDIS_URL", &proxy.url()), DEVELOPMENT, WAITING]);
     let client = instance.client();
-    client.post("generations", json!({"userId": "u"})).await.ok();
+    debit_once(&client, "first").await.ok();
 
     // The mark of the commit is found, and with it the answer.
     proxy.fail("EVALSHA", &[Fault::AnswerLost]);
-    let answer = client.post("generations", json!({"userId": "u"})).await;
+    let answer = debit_once(&client, "found").await;
     assert_eq!((answer.ok()["stats"]["tokenBalance"].as_u64(), pair.entries()), (Some(4994), 3));
     assert_eq!(pair.replica.command::<u64>(&["XLEN", "jeton:{u}:history"]), 3);
 
     // It is found again, but nobody else has it. The debit between lets the process know the account as it is.
-    client.post("generations", json!({"userId": "u"})).await.ok();
+    debit_once(&client, "between").await.ok();
     pair.replica.process().signal(Signal::STOP);
     proxy.fail("EVALSHA", &[Fault::AnswerLost]);
-    let begun = Instant::now();
-    let answer = client.post("generations", json!({"userId": "u"})).await;
-    assert_unconfirmed(&instance, &answer, begun);
+    assert_unconfirmed(&instance, &client, "found-but-not-safe").await;
     proxy.assert_used_up("both answers were lost");
     assert_eq!(pair.entries(), 5);
     pair.replica.process().signal(Signal::CONT);
@@ -109,7 +117,7 @@ async fn calls_that_do_not_change_anything_do_not_wait_for_a_replica() {
     let pair = Pair::start();
     let deployment = Deployment::start(&pair.primary, &[DEVELOPMENT, WAITING]);
     let client = deployment.client();
-    client.post("generations", json!({"userId": "u"})).await.ok();
+    debit_once(&client, "first").await.ok();
     pair.replica.process().signal(Signal::STOP);
     assert_eq!(client.stats("u").await["tokenBalance"], 4997);
     assert_eq!(client.history("u").await.len(), 2);
@@ -148,14 +156,14 @@ async fn a_failover_right_after_an_answer_costs_nothing_that_waited_for_the_repl
     let instance = Instance::start("generations", &[("REDIS_URL", &proxy.url()), DEVELOPMENT, WAITING]);
     let client = instance.client();
     for round in 1..=6_u64 {
-        client.post_once("generations", &format!("key-{round}"), json!({"userId": "u"})).await.ok();
+        debit_once(&client, &format!("key-{round}")).await.ok();
         pair.fail_over(FailOver::Killed);
         assert_eq!(pair.entries(), round + 1, "the opening, and every debit that was acknowledged");
         proxy.lead_to(pair.primary.port());
         pair.replica.start_again();
         pair.follow();
     }
-    let answer = client.post_once("generations", "key-6", json!({"userId": "u"})).await;
+    let answer = debit_once(&client, "key-6").await;
     assert_eq!(answer.header("idempotent-replayed"), Some("true"));
     assert_eq!(answer.ok()["stats"]["tokenBalance"], 5000 - 6 * 3);
 }
@@ -168,7 +176,7 @@ async fn without_waiting_a_failover_can_cost_an_acknowledged_debit() {
         let url = pair.primary.url();
         let instance = Instance::start("generations", &[&[("REDIS_URL", url.as_str())], settings].concat());
         let client = instance.client();
-        client.post("generations", json!({"userId": "u"})).await.ok();
+        debit_once(&client, "first").await.ok();
         wait_until("the replica has the first debit", || {
             pair.replica.command::<u64>(&["XLEN", "jeton:{u}:history"]) == 2
         });

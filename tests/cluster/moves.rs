@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::DEVELOPMENT;
 use crate::support::{
+    again::served,
     cluster::{Cluster, Move},
     load::{Load, users},
     process::{TOO_LATE, wait_until},
@@ -69,19 +70,29 @@ async fn somebody_new_whose_slot_is_moving_is_opened_once() {
     for round in 0..6 {
         let user = format!("new-{round}");
         let moving = Move::begin(&cluster, &user);
-        // A read asks where the slot is going to; a commit cannot be made before it has arrived.
+        // A read asks where the slot is going to; a commit cannot be made before it has arrived. Whoever has waited as long as
+        // they may comes again.
         let before = ["ASK", "TRYAGAIN"].map(|error| cluster.errors(error));
         let debit = {
             let (client, user) = (client.clone(), user.clone());
-            tokio::spawn(async move { client.post_once("generations", "key", json!({"userId": user})).await })
+            tokio::spawn(served(move || {
+                let (client, body) = (client.clone(), json!({"userId": user}));
+                async move { client.post_once("generations", "key", body).await }
+            }))
         };
-        let read = tokio::spawn(client.clone().stats_of(user.clone()));
+        let read = {
+            let (client, path) = (client.clone(), format!("stats?userId={user}"));
+            tokio::spawn(served(move || {
+                let (client, path) = (client.clone(), path.clone());
+                async move { client.get(&path).await }
+            }))
+        };
         wait_until("the calls meet the moving slot", || {
             cluster.errors("ASK") > before[0] && cluster.errors("TRYAGAIN") > before[1]
         });
         moving.finish();
         assert_eq!(debit.await.unwrap().ok()["transaction"]["amount"], 3);
-        let balance = read.await.unwrap()["tokenBalance"].as_u64().unwrap();
+        let balance = read.await.unwrap().ok()["tokenBalance"].as_u64().unwrap();
         assert!([5000, 4997].contains(&balance), "{balance}");
         assert_eq!(client.history(&user).await.len(), 2);
         assert_eq!(client.stats(&user).await["tokenBalance"], 4997);
@@ -94,15 +105,16 @@ async fn a_reset_waits_for_a_moving_slot_and_is_a_503_in_time_if_it_does_not_arr
     let deployment = Deployment::over(&cluster.url(), &[DEVELOPMENT]);
     let client = deployment.client();
     for (user, keyed) in [("plain", false), ("keyed", true)] {
-        let reset = |number: u64| {
-            let (client, body) = (client.clone(), json!({"userId": user}));
-            tokio::spawn(async move {
+        let caller = client.clone();
+        let reset = move |number: u64| {
+            let (client, body) = (caller.clone(), json!({"userId": user}));
+            async move {
                 if keyed {
                     client.post_once("reset", &format!("key-{number}"), body).await
                 } else {
                     client.post("reset", body).await
                 }
-            })
+            }
         };
         let assert_entries = async |current, archived| {
             assert_eq!(client.history(user).await.len(), current, "{user}");
@@ -114,20 +126,24 @@ async fn a_reset_waits_for_a_moving_slot_and_is_a_503_in_time_if_it_does_not_arr
         // The archive that the history is to become is in neither place.
         let moving = Move::begin(&cluster, user);
         let (before, begun) = (cluster.errors("TRYAGAIN"), Instant::now());
-        let answer = reset(0).await.unwrap();
+        let answer = reset(0).await;
         assert!(begun.elapsed() < TOO_LATE, "{user}: {:?}", begun.elapsed());
         answer.assert_store_unavailable();
         assert!(cluster.errors("TRYAGAIN") > before, "{user}");
         moving.finish();
         assert_eq!(client.stats(user).await["tokenBalance"], 4997, "{user}");
         assert_entries(2, [0, 0]).await;
-        assert_eq!(reset(0).await.unwrap().ok()["stats"]["tokenBalance"], 5000, "{user}");
+        assert_eq!(reset(0).await.ok()["stats"]["tokenBalance"], 5000, "{user}");
         assert_entries(1, [2, 0]).await;
 
         client.post("generations", json!({"userId": user})).await.ok();
         let moving = Move::begin(&cluster, user);
         let before = cluster.errors("TRYAGAIN");
-        let waiting = reset(1);
+        // One that has waited as long as it may was not made, and comes again.
+        let waiting = tokio::spawn(served({
+            let reset = reset.clone();
+            move || reset(1)
+        }));
         wait_until("the reset meets the moving slot", || cluster.errors("TRYAGAIN") > before);
         moving.finish();
         assert_eq!(waiting.await.unwrap().ok()["stats"]["tokenBalance"], 5000, "{user}");

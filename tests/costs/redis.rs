@@ -263,7 +263,9 @@ async fn costs_of_all_rounds() -> BTreeMap<&'static str, Cost> {
         for _ in 1..ROUNDS {
             for (name, again) in self::costs().await {
                 let cost = costs.get_mut(name).unwrap();
-                cost.trips = cost.trips.min(again.trips);
+                if again.trips < cost.trips {
+                    *cost = again;
+                }
             }
         }
         if hour() == begun {

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command, sync::Arc};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use jeton::{
     ledger::UserId, locale::Locale, plans::Catalogue, stage::Stage, stats_service::StatsService, store::LegacySource,
     system::System,
@@ -34,7 +34,8 @@ async fn many_first_touches_and_the_import_at_once_are_one_opening() {
     let url = redis.url();
     let importing =
         tokio::task::spawn_blocking(move || run("import", Path::new("/"), &["--apply"], &[("REDIS_URL", &url)]));
-    // Of each user: in both deployments two debits, a credit and a read, all at once.
+    // Of each user: in both deployments two debits, a credit and a read. Many at once, but not so many that they wait for
+    // each other.
     let calls = (0..USERS).flat_map(|number| ["debit", "debit", "credit", "read"].map(|call| (number, call)));
     let calls = calls.flat_map(|call| clients.iter().map(move |client| (client.clone(), call)));
     let call = async |(client, (number, call)): (Client, (usize, &str))| {
@@ -45,7 +46,7 @@ async fn many_first_touches_and_the_import_at_once_are_one_opening() {
             _ => client.stats(&user).await,
         }
     };
-    join_all(calls.map(call)).await;
+    stream::iter(calls.map(call)).buffer_unordered(64).collect::<Vec<Value>>().await;
     let imported = importing.await.unwrap();
     assert_eq!((imported.code, imported.figure("own accounts")), (0, 0), "{imported:#?}");
     assert_eq!(imported.figure("users") + imported.figure("imported before"), USERS as u64, "{imported:#?}");
@@ -70,14 +71,17 @@ async fn a_run_that_is_killed_is_begun_again_and_nothing_is_doubled() {
         Old::new(&format!("u{number}"), &entries).write(&redis);
     }
     let before = old_keys(&redis);
-    let proxy = Proxy::start(redis.port()).await;
     // It is killed in the middle of a commit: once before Redis has it, and once when it waits for the answer.
     let accounts = || redis.command::<Vec<String>>(&["KEYS", "jeton:{*}:account"]).len();
     let mut were_there = 0;
     for fault in [Fault::Paused, Fault::AnswerLost] {
-        let go_ahead = [Fault::Paused; 20];
+        let (proxy, go_ahead) = (Proxy::start(redis.port()).await, [Fault::Paused; 20]);
         proxy.fail("EVALSHA", &go_ahead);
         proxy.fail("EVALSHA", &[fault]);
+        if fault == Fault::AnswerLost {
+            // It goes on, and is held at the next commit.
+            proxy.fail("EVALSHA", &[Fault::Paused]);
+        }
         let mut process = Process::start(Command::new(env!("CARGO_BIN_EXE_jeton")).args([
             "import",
             "--apply",
@@ -88,10 +92,10 @@ async fn a_run_that_is_killed_is_begun_again_and_nothing_is_doubled() {
             proxy.paused().await;
             proxy.go_on();
         }
-        if fault == Fault::Paused {
-            proxy.paused().await;
-        } else {
-            wait_until("more are there", || accounts() > were_there + 20);
+        proxy.paused().await;
+        if fault == Fault::AnswerLost {
+            // That one comes to nothing: its note may have got lost with the line before.
+            proxy.be_silent(true);
         }
         process.kill();
         proxy.go_on();

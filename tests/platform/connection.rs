@@ -1,6 +1,11 @@
 //! The connection to Redis: one for each process, opened at the first need, and opened anew when it is gone.
 
-use std::{collections::HashMap, io::Write, net::TcpStream, time::Instant};
+use std::{
+    collections::HashMap,
+    io::Write,
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -8,6 +13,7 @@ use serde_json::json;
 use tokio::{net::TcpListener, time::timeout};
 
 use crate::support::{
+    again::undisturbed,
     cluster::Cluster,
     host::{Host, Invocation, key_of},
     load::assert_running_balances,
@@ -70,20 +76,30 @@ async fn the_connection_is_opened_while_the_body_of_the_first_request_is_still_t
         (cluster.url(), DEVELOPMENT, 1),
         (cluster.url(), replicas, 2),
     ] {
-        let mut opened = Opened::to(cluster.nodes.iter().chain([&redis]));
-        let host = Host::start("generations", &[("REDIS_URL", &url), setting, key_of("generations")]);
-        assert_eq!(opened.now(), 0, "an instance that waits for its first request has no connection");
-        let announced = Announced::to(&host);
-        let invocation = announced.invocation;
-        wait_until("the connection is opened", || opened.now() >= lines);
-        assert!(!host.has_ended(invocation));
-        let answer = announced.finish();
-        let status = if setting == replicas { "503 Service Unavailable" } else { "200 OK" };
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{url}: {answer}");
-        host.line_of(invocation);
-        if url == redis.url() {
-            assert_eq!(opened.now(), lines, "what was opened ahead is what is used");
-        }
+        // What takes longer than a connection waits for an answer opens another one.
+        undisturbed("a call over what was opened ahead", 3, async || {
+            let mut opened = Opened::to(cluster.nodes.iter().chain([&redis]));
+            let host = Host::start("generations", &[("REDIS_URL", &url), setting, key_of("generations")]);
+            assert_eq!(opened.now(), 0, "an instance that waits for its first request has no connection");
+            let begun = Instant::now();
+            let announced = Announced::to(&host);
+            let invocation = announced.invocation;
+            wait_until("the connection is opened", || opened.now() >= lines);
+            assert!(!host.has_ended(invocation));
+            let answer = announced.finish();
+            let took = begun.elapsed();
+            let status = if setting == replicas { "503 Service Unavailable" } else { "200 OK" };
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{url}: {answer}");
+            host.line_of(invocation);
+            if url == redis.url() {
+                if took >= Duration::from_millis(1_400) {
+                    return None;
+                }
+                assert_eq!(opened.now(), lines, "what was opened ahead is what is used");
+            }
+            Some(())
+        })
+        .await;
     }
 }
 

@@ -1,12 +1,18 @@
 //! Callers who are gone before they are answered: the platform is told of them all the same, and what they asked for is
 //! done once or not at all.
 
-use std::{io::Write, net::TcpStream};
+use std::{
+    io::Write,
+    net::TcpStream,
+    slice,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{
+    again::undisturbed,
     host::{Host, Invocation, key_of},
     process::wait_until,
     redis::Redis,
@@ -51,16 +57,22 @@ async fn debits(redis: &Redis) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_debit_whose_caller_is_gone_has_its_line_and_its_end_and_is_made_once_or_not() {
     for leave in [Leave::Closing, Leave::Resetting] {
-        let redis = Redis::start();
-        let host = Host::start("generations", &[("REDIS_URL", &redis.url()), key_of("generations")]);
-        // Redis holds its answers back until the caller is gone.
-        redis.process().signal(Signal::STOP);
-        let invocation = host.invocation();
-        let caller = debit(&host, invocation, BODY.len());
-        wait_until_read(host.port(), 1);
-        leave.of(caller);
-        wait_until("the function's side of the connection knows", || open_to(host.port()) == 0);
-        redis.process().signal(Signal::CONT);
+        // Redis is away for less time than it may take to answer.
+        let (redis, host, invocation) = undisturbed("a caller who goes", 3, async || {
+            let redis = Redis::start();
+            let host = Host::start("generations", &[("REDIS_URL", &redis.url()), key_of("generations")]);
+            // Redis holds its answers back until the caller is gone.
+            let begun = Instant::now();
+            redis.process().signal(Signal::STOP);
+            let invocation = host.invocation();
+            let caller = debit(&host, invocation, BODY.len());
+            wait_until_read(host.port(), slice::from_ref(&caller));
+            leave.of(caller);
+            wait_until("the function's side of the connection knows", || open_to(host.port()) == 0);
+            redis.process().signal(Signal::CONT);
+            (begun.elapsed() < Duration::from_millis(1_400)).then_some((redis, host, invocation))
+        })
+        .await;
         let line = host.line_of(invocation);
         assert_eq!((&line["user"], &line["status"]), (&json!("u"), &json!(200)), "{leave:?}: {line}");
 
@@ -91,7 +103,7 @@ async fn a_request_that_breaks_off_has_its_line_and_its_end_and_changes_nothing(
         let host = Host::start("generations", &[("REDIS_URL", &redis.url()), key_of("generations")]);
         let invocation = host.invocation();
         let caller = debit(&host, invocation, BODY.len() / 2);
-        wait_until_read(host.port(), 1);
+        wait_until_read(host.port(), slice::from_ref(&caller));
         leave.of(caller);
         let line = host.line_of(invocation);
         assert_eq!((&line["status"], &line["code"]), (&json!(400), &json!("invalid_json")), "{leave:?}: {line}");

@@ -92,7 +92,7 @@ async fn end_with_a_hundred_under_way(
         caller
     };
     let callers: Vec<TcpStream> = (0..CALLERS).map(call).collect();
-    wait_until_read(port, callers.len());
+    wait_until_read(port, &callers);
     process.signal(Signal::TERM);
     redis.process().signal(Signal::CONT);
     for caller in callers {

@@ -1,5 +1,6 @@
 //! What the tests stand on: a real Redis, real function processes, the real local server, and a client.
 
+pub(crate) mod again;
 pub(crate) mod broken;
 pub(crate) mod calendar;
 pub(crate) mod client;

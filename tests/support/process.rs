@@ -12,6 +12,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process, kill_process_group, setrlimit};
+use tokio::net::TcpSocket;
 
 /// From where free ports are chosen: below those that the system hands out to others.
 const PORTS: Range<u16> = 15_000..30_000;
@@ -104,9 +105,16 @@ pub(crate) fn free_port() -> u16 {
     /// The blocks of this process, each as long as it listens at the first port, and what is left of the last one.
     static OWN: Mutex<(Vec<TcpListener>, Range<u16>)> = Mutex::new((Vec::new(), 0..0));
     let listen = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
+    // It does not listen to see that: a child that is just being started elsewhere has a copy of it for a moment, and whoever
+    // is to have the port could not have it.
+    let is_free = |port: u16| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind((Ipv4Addr::LOCALHOST, port).into()).is_ok()
+    };
     let (held, left) = &mut *OWN.lock().unwrap();
     loop {
-        if let Some(port) = left.find(|port| listen(*port).is_some()) {
+        if let Some(port) = left.find(|port| is_free(*port)) {
             return port;
         }
         let mut blocks = PORTS.step_by(BLOCK.into());

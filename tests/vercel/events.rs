@@ -73,7 +73,7 @@ async fn a_stream_comes_as_it_is_sent_and_ends_with_its_reader() {
     events.expect("stats").await;
     let debit = client.post("generations", json!({"userId": "u"})).await.ok();
     assert_eq!(events.expect("transaction").await.data, debit["transaction"], "while the stream is open");
-    assert_eq!(listeners(), 1);
+    wait_until("one listens", || listeners() == 1);
     drop(events);
     wait_until("nobody listens any more", || listeners() == 0);
 }

@@ -51,5 +51,6 @@ async fn nothing_is_left_of_it() {
     wait_until("the function works on the second one", runs);
     drop(server);
     wait_until("all of it has ended", || programs_in_group(id).is_empty());
-    assert!(call.await.unwrap().is_err());
+    // It may have been told in time that Redis does not answer.
+    assert!(!call.await.unwrap().is_ok_and(|answer| answer.status() != 503));
 }
