@@ -30,7 +30,8 @@ use tokio::{
 };
 
 use crate::support::{
-    process::{PATIENCE, Process, in_time, wait_until},
+    again::unstalled,
+    process::{PATIENCE, Process, wait_until},
     redis::Redis,
     tls::Ca,
     vercel::{apart, root},
@@ -131,7 +132,7 @@ async fn a_thousand_who_are_watched_share_a_connection_that_is_there_as_long_as_
             wait_until("the connection is closed with the last watch", || subscribers(&redis) == 0);
             (all, others_are_asleep, ten, openings() - before)
         };
-        let seen = in_time(PROMPT, watch_and_leave).await;
+        let seen = unstalled(PROMPT, watch_and_leave).await;
         assert_eq!(seen, ((1, 1_000), true, 1, 1), "round {round}: one subscriber, one woken, one opening");
     }
 }
@@ -225,7 +226,7 @@ async fn a_line_that_is_cut_is_opened_anew_and_everybody_woken() {
             assert_becomes_prompt(&watches[0], "a commit").await;
             (is_asleep(&watches[1]), subscribers(&redis), channels(&redis))
         };
-        assert_eq!(in_time(PROMPT, cut).await, (true, 1, 2));
+        assert_eq!(unstalled(PROMPT, cut).await, (true, 1, 2));
     }
 }
 
@@ -293,7 +294,7 @@ async fn changes_are_told_over_tls_to_a_user_with_a_password_and_no_more_rights_
         wait_until("the connection is closed", || subscribers(&redis) == 0);
         listening
     };
-    assert_eq!(in_time(PROMPT, watch_and_leave).await, 1);
+    assert_eq!(unstalled(PROMPT, watch_and_leave).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,8 +11,9 @@ use jeton::{
 
 use super::{PROMPT, assert_becomes_prompt, assert_woken, is_asleep, subscribers, user};
 use crate::support::{
+    again::unstalled,
     cluster::{Cluster, Move, PRIMARIES},
-    process::{in_time, wait_until, wait_until_so},
+    process::{wait_until, wait_until_so},
     redis::Redis,
     world::{START, World, debit},
 };
@@ -86,7 +87,7 @@ async fn each_node_tells_of_its_own_and_those_who_have_nobody_are_left_alone() {
         }
         strange
     };
-    assert_eq!(in_time(PROMPT, watch_and_leave).await, [""; 0]);
+    assert_eq!(unstalled(PROMPT, watch_and_leave).await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

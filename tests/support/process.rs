@@ -35,19 +35,6 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 /// test run has the other end, and closes it however it ends.
 const IN_A_GROUP: &str = r#"exec 3<&0 </dev/null; { read -r _ <&3; kill -KILL 0; } & exec "$@" 3<&-"#;
 
-/// What a round tells that took less than `limit`: a process that was not let run for so long sees more than what is looked
-/// for. The third one counts in any case.
-pub(crate) async fn in_time<T>(limit: Duration, mut round: impl AsyncFnMut() -> T) -> T {
-    for _ in 0..2 {
-        let begun = Instant::now();
-        let told = round().await;
-        if begun.elapsed() < limit {
-            return told;
-        }
-    }
-    round().await
-}
-
 /// Waits until something is so.
 pub(crate) fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
     wait_until_or_tell(what, is_so, String::new);
