@@ -254,7 +254,9 @@ async fn a_damaged_account_is_told_and_not_left_out() {
             let line = deployment.instance("accounts").line_of(&answer);
             let cause = line["message"].as_str().unwrap();
             assert!(cause.contains("the account of user u3 ") && !line.to_string().contains("hush"), "{query}: {line}");
-            assert!(!answer.body.contains("u3") && !answer.body.contains("hush"), "{answer:?}");
+            // By chance the name of the request has anything in it.
+            let told = answer.body.replace(answer.header("x-request-id").unwrap(), "");
+            assert!(!told.contains("u3") && !told.contains("hush"), "{answer:?}");
         }
         // A page that it is not on is as ever.
         for (query, expected) in [("?limit=3", &["u0", "u1", "u2"][..]), ("?cursor=u3", &["u4"])] {
