@@ -36,6 +36,17 @@ pub(crate) async fn assert_unavailable(client: &Client) -> usize {
     join_all(calls).await.iter().sum()
 }
 
+/// A read by this function is answered that the store is unavailable, in time: its line in the log, with the cause.
+async fn unavailable_read(instance: &Instance) -> serde_json::Value {
+    undisturbed("a read", 3, async || {
+        let begun = Instant::now();
+        let answer = instance.client().get("stats?userId=u").await;
+        answer.assert_store_unavailable();
+        in_time(begun, instance.line_of(&answer)).filter(|line| !says_late(line))
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_redis_is_a_503_and_a_started_one_works_without_a_restart() {
     let mut redis = Redis::start_with(&["--requirepass", "hunter2"]);
@@ -45,13 +56,7 @@ async fn a_stopped_redis_is_a_503_and_a_started_one_works_without_a_restart() {
     assert_eq!(client.get("stats?userId=u").await.ok()["tokenBalance"], 5000);
 
     redis.stop();
-    let line = undisturbed("a read", 3, async || {
-        let begun = Instant::now();
-        let answer = client.get("stats?userId=u").await;
-        answer.assert_store_unavailable();
-        in_time(begun, instance.line_of(&answer)).filter(|line| !says_late(line))
-    })
-    .await;
+    let line = unavailable_read(&instance).await;
     assert_eq!(
         (&line["level"], &line["code"], &line["status"]),
         (&json!("error"), &json!("store_unavailable"), &json!(503))
@@ -124,13 +129,7 @@ async fn each_wrong_setting_has_its_own_clear_line() {
         settings.extend(url.as_deref().map(|url| ("REDIS_URL", url)));
         let instance = Instance::start("stats", &settings);
         let client = instance.client();
-        let line = undisturbed("a read", 3, async || {
-            let begun = Instant::now();
-            let answer = client.get("stats?userId=u").await;
-            answer.assert_store_unavailable();
-            in_time(begun, instance.line_of(&answer)).filter(|line| !says_late(line))
-        })
-        .await;
+        let line = unavailable_read(&instance).await;
         for words in says {
             assert!(line["message"].as_str().unwrap().contains(words), "{url:?}: {line}");
         }
