@@ -250,9 +250,7 @@ impl Tally {
         process.wire.fail_after(way, byte, fault);
         let first = process.make(change, &user, change.key()).await;
         // Whoever was not let run for long may give up before so many bytes.
-        if !matches!(first, Told::Unavailable) || process.wire.disarm() {
-            process.wire.assert_failed(&case);
-        }
+        process.wire.assert_failed_unless(matches!(first, Told::Unavailable), &case);
         process.wire.deliver().await;
 
         let (amounts, archives) = kept(store, &user, &case).await;

@@ -122,14 +122,14 @@ impl Wire {
 
     /// The fault has happened, unless exchanges have another length by now.
     pub(crate) fn assert_failed(&self, case: &str) {
-        let failed = self.disarm();
-        let is_as_measured = BEGUN.lock().unwrap()[&self.redis] == quarter();
-        assert!(failed || !is_as_measured, "{case}: so many bytes were never handed on");
+        self.assert_failed_unless(false, case);
     }
 
-    /// The fault will not happen any more: whether it has. It may not have where somebody gave up before so many bytes.
-    pub(crate) fn disarm(&self) -> bool {
-        self.state.armed.lock().unwrap().take().is_none()
+    /// The same, unless the caller `gave_up` before so many bytes. Either way it will not happen any more.
+    pub(crate) fn assert_failed_unless(&self, gave_up: bool, case: &str) {
+        let armed = self.state.armed.lock().unwrap().take();
+        let is_as_measured = BEGUN.lock().unwrap()[&self.redis] == quarter();
+        assert!(armed.is_none() || gave_up || !is_as_measured, "{case}: so many bytes were never handed on");
     }
 
     /// Waits until the fault has happened.
